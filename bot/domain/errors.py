@@ -1,0 +1,108 @@
+"""Everything that can go wrong in words a person can use.
+
+BotError
+├── MediaError      the file cannot be used
+├── ProviderError   a model or tool did not do its work
+├── QuotaError      a limit of money or rate was reached
+└── SettingsError   the configuration is refused
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class BotError(Exception):
+    """An error with a stable `code` for logs and a `public` sentence for people.
+
+    `public` says what happened and what to do next; it never holds text from a tool, a server or a file.
+    """
+
+    def __init__(self, code: str, public: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.public = public
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.public}"
+
+
+class MediaError(BotError):
+    """A file that is broken, of an unknown kind, or beyond the limits."""
+
+
+class ProviderCategory(StrEnum):
+    """Why a provider did not answer; decides between retry, next model and telling the operator."""
+
+    NETWORK = "network"
+    INTERRUPTED = "interrupted"
+    SERVER = "server"
+    RATE = "rate"
+    QUOTA = "quota"
+    AUTH = "auth"
+    REFUSED = "refused"
+    GONE = "gone"
+    BAD_REQUEST = "bad_request"
+    TOO_LARGE = "too_large"
+    WRONG_ADDRESS = "wrong_address"
+    MISSING_TOOL = "missing_tool"
+
+
+class ProviderError(BotError):
+    """A provider failed.
+
+    `retryable` says that the same call may succeed later; `retry_after_seconds` is the server's own wish,
+    None where it has none. `request_id` is the vendor's, for the log.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        public: str,
+        *,
+        category: ProviderCategory,
+        retryable: bool = False,
+        retry_after_seconds: float | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(code, public)
+        self.category = category
+        self.retryable = retryable
+        self.retry_after_seconds = retry_after_seconds
+        self.request_id = request_id
+
+
+class QuotaError(ProviderError):
+    """No money or no rate left; `resets_at` is UTC, None when only the operator can change it."""
+
+    def __init__(
+        self,
+        code: str,
+        public: str,
+        *,
+        category: ProviderCategory = ProviderCategory.QUOTA,
+        resets_at: datetime | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(code, public, category=category, request_id=request_id)
+        self.resets_at = resets_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsProblem:
+    """One thing wrong with the configuration: where it stands and what to do."""
+
+    where: str
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what} {self.remedy}"
+
+
+class SettingsError(BotError):
+    """The configuration is refused; `problems` lists every reason at once."""
+
+    def __init__(self, problems: tuple[SettingsProblem, ...]) -> None:
+        super().__init__("settings", "\n".join(str(problem) for problem in problems))
+        self.problems = problems

@@ -1,0 +1,1 @@
+"""Files of sight and sound; ffmpeg lives only here."""

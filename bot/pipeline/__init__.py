@@ -1,0 +1,1 @@
+"""From media to understanding to answer: stages, not vendors."""

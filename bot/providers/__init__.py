@@ -1,0 +1,1 @@
+"""Work we hire out: captions, transcripts, answers, speech."""

@@ -1,0 +1,119 @@
+"""The four Protocols of hired work, each with one verb, and what goes in and out of them.
+
+Every verb raises ProviderError (QuotaError for money and rate) and nothing else of its own; CancelledError passes
+through. A provider that can do part of a request returns that part: what is missing is the caller's to notice.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from bot.domain.answer import Prompt, Usage
+from bot.domain.media import AudioChunk, Frame
+from bot.domain.speech import Segment, Transcript
+from bot.domain.timeline import Caption, Notice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionRequest:
+    """Frames in chronological order. `previous` is the last caption before them, where it is known already;
+    `speech` is what was said around them, as far as it is known."""
+
+    frames: tuple[Frame, ...]
+    previous: Caption | None = None
+    speech: tuple[Segment, ...] = ()
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionBatch:
+    """Captions in frame order, at most one per frame, each with the times of its frame."""
+
+    captions: tuple[Caption, ...]
+    usages: tuple[Usage, ...]
+    notices: tuple[Notice, ...] = ()
+
+
+class Captioner(Protocol):
+    """Puts frames into words."""
+
+    async def caption(self, request: CaptionRequest) -> CaptionBatch: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptRequest:
+    """One piece of sound at 16 kHz. `previous_text` is the tail of the piece before it, where known;
+    `keywords` are names to expect."""
+
+    chunk: AudioChunk
+    previous_text: str = field(default="", repr=False)
+    keywords: tuple[str, ...] = field(default=(), repr=False)
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptPiece:
+    """The transcript of one piece, on the clip's clock, inside the piece's bounds, in order."""
+
+    transcript: Transcript
+    usages: tuple[Usage, ...]
+    notices: tuple[Notice, ...] = ()
+
+
+class Transcriber(Protocol):
+    """Puts speech into words."""
+
+    async def transcribe(self, request: TranscriptRequest) -> TranscriptPiece: ...
+
+
+class FinishReason(StrEnum):
+    """How an answer ended."""
+
+    COMPLETE = "complete"
+    LENGTH = "length"
+    FILTERED = "filtered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerDelta:
+    """The next words of an answer."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerEnd:
+    """The last item of an answer's stream."""
+
+    reason: FinishReason
+    usage: Usage
+
+
+class ChatModel(Protocol):
+    """Answers a prompt. The stream ends with AnswerEnd, or raises: ProviderCategory.INTERRUPTED after the first
+    AnswerDelta, any other category before it."""
+
+    def answer(self, prompt: Prompt) -> AsyncIterator[AnswerDelta | AnswerEnd | Notice]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechRequest:
+    """One sentence to say. `voice` and `language` None: as configured."""
+
+    text: str = field(repr=False)
+    voice: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechEnd:
+    """The last item of a sentence's stream."""
+
+    usage: Usage
+
+
+class Synthesizer(Protocol):
+    """Says one sentence as mono PCM chunks of one sample rate; the stream ends with SpeechEnd."""
+
+    def speak(self, request: SpeechRequest) -> AsyncIterator[AudioChunk | SpeechEnd | Notice]: ...

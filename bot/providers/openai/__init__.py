@@ -1,0 +1,1 @@
+"""Adapters for OpenAI and the servers that speak its protocol."""

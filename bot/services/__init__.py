@@ -1,0 +1,1 @@
+"""What the bot can do for someone; no Discord, no SQL, no SDK."""
