@@ -4,16 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bot.domain.media import Frame, VoiceClip
+from bot.domain.role import Role
 from bot.domain.timeline import Notice, Timeline
-
-
-class Role(StrEnum):
-    """The four kinds of hired work."""
-
-    CAPTIONS = "captions"
-    TRANSCRIPTS = "transcripts"
-    CHAT = "chat"
-    SPEECH = "speech"
 
 
 class AnswerMode(StrEnum):

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from bot.domain.answer import AnswerMode, Role, Usage
+from bot.domain.answer import AnswerMode, Usage
 from bot.domain.media import AudioChunk, MediaKind
+from bot.domain.role import Role
 from bot.domain.timeline import NoticeCode
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bot.domain.media import Silence
+from bot.domain.role import Role
 from bot.domain.speech import Segment
 
 
@@ -36,10 +37,14 @@ class NoticeCode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A known gap, told to the person and to the model. `public` is one sentence of our own words."""
+    """A known gap, told to the person and to the model.
+
+    `public` is one sentence of our own words; `role` says whose work is missing, where it is hired work.
+    """
 
     code: NoticeCode
     public: str
+    role: Role | None = None
 
 
 class MomentKind(StrEnum):
