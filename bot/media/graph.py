@@ -1,0 +1,87 @@
+"""Command lines of ffmpeg and ffprobe: filter graphs as values, and the input arguments every call has."""
+
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import ffmpeg  # pyright: ignore[reportMissingTypeStubs] - ships none; typed by Stream below
+
+from bot.media.limits import MediaLimits
+
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif,ogg,mp3,wav,flac,aac"
+CODECS = (
+    "h264,hevc,vp8,vp9,libdav1d,mpeg4,mjpeg,gif,prores,png,aac,mp3,mp3float,opus,libopus,vorbis,flac,alac,"
+    "pcm_s16le,pcm_s16be,pcm_s24le,pcm_s32le,pcm_f32le,pcm_u8,pcm_mulaw,pcm_alaw"
+)
+_PROTOCOLS = "file,pipe"
+_LOOK_AHEAD = "10M"
+_THREADS = 2
+
+Argument = str | int | float
+
+
+class Stream(Protocol):
+    """A place in a filter graph of ffmpeg-python. Selectors: `stream["3"]` is the input's stream of index 3."""
+
+    def __getitem__(self, selector: str) -> "Stream": ...
+
+    def filter(self, name: str, /, *arguments: Argument, **options: Argument) -> "Stream": ...
+
+    def filter_multi_output(self, name: str, /, *arguments: Argument) -> "Outlets": ...
+
+
+class Outlets(Protocol):
+    """The numbered outputs of one filter."""
+
+    def stream(self, place: int, /) -> Stream: ...
+
+
+_ffmpeg = cast(Any, ffmpeg)
+
+
+def input_options(limits: MediaLimits) -> dict[str, Argument]:
+    """What stands before every `-i`: no network, only the allowed containers and decoders, bounded look-ahead."""
+    return {
+        "protocol_whitelist": _PROTOCOLS,
+        "format_whitelist": FORMATS,
+        "codec_whitelist": CODECS,
+        "max_streams": limits.max_streams,
+        "max_pixels": limits.max_pixels,
+        "probesize": _LOOK_AHEAD,
+        "analyzeduration": _LOOK_AHEAD,
+    }
+
+
+def media_input(path: Path, limits: MediaLimits, **options: Argument) -> Stream:
+    """Open a file as the source of a graph; no more than `limits.max_seconds` of it are read."""
+    settings = {"t": limits.max_seconds, "threads": _THREADS, **input_options(limits), **options}
+    return _ffmpeg.input(input_url(path), **settings)
+
+
+def pipe_input(form: str, **options: Argument) -> Stream:
+    """Standard input as the source of a graph, for raw sound or pictures of our own making."""
+    return _ffmpeg.input("pipe:0", format=form, protocol_whitelist=_PROTOCOLS, **options)
+
+
+def output(stream: Stream, target: str = "pipe:1", **options: Argument) -> Stream:
+    """End a stream in a pipe."""
+    return _ffmpeg.output(stream, target, **options)
+
+
+def ffmpeg_argv(*outputs: Stream) -> list[str]:
+    """The command line of a graph. It reads nothing from a terminal and says nothing but errors."""
+    ends = outputs[0] if len(outputs) == 1 else _ffmpeg.merge_outputs(*outputs)
+    quiet = ("-nostdin", "-hide_banner", "-v", "error", "-filter_threads", "1", "-filter_complex_threads", "1")
+    compiled: list[str] = _ffmpeg.compile(ends, cmd=["ffmpeg", *quiet])
+    return compiled
+
+
+def ffprobe_argv(path: Path, limits: MediaLimits) -> list[str]:
+    """The command line that describes a file as JSON."""
+    options = [part for name, value in input_options(limits).items() for part in (f"-{name}", str(value))]
+    shown = ("-show_format", "-show_streams", "-of", "json")
+    return ["ffprobe", "-hide_banner", "-v", "error", *options, *shown, "-i", input_url(path)]
+
+
+def input_url(path: Path) -> str:
+    """A path that can be neither an option nor another protocol."""
+    return f"file:{path.resolve()}"
