@@ -30,6 +30,7 @@ class NoticeCode(StrEnum):
     ANSWER_FILTERED = "answer_filtered"
     SPEECH_MISSING = "speech_missing"
     SPEECH_INTERRUPTED = "speech_interrupted"
+    SPEECH_SHORTENED = "speech_shortened"
     TIME_NOT_IN_TIMELINE = "time_not_in_timeline"
     TIMELINE_SHORTENED = "timeline_shortened"
     OFFLINE = "offline"
@@ -91,7 +92,9 @@ class Timeline:
         cls,
         *,
         duration_seconds: float,
+        picture_end_seconds: float | None = None,
         captions: Iterable[Caption] = (),
+        uncaptioned: Iterable[float] = (),
         segments: Iterable[Segment] = (),
         silences: Iterable[Silence] = (),
         cuts: Iterable[float] = (),
@@ -99,20 +102,26 @@ class Timeline:
     ) -> "Timeline":
         """Put everything on one clock.
 
-        A caption holds from its `since_seconds` to the next caption; equal neighbours become one moment, and
-        text that stays on the screen is one moment however many frames show it.
+        A caption holds from its `since_seconds` until the next frame that shows something else, at most until
+        `picture_end_seconds` (None: the whole duration). A caption without words says that nothing changed and
+        prolongs the one before; `uncaptioned` are the times of frames nobody described: they end it. Text on the
+        screen ends with the first frame that does not show it. Equal neighbours are one moment.
         """
-        cut_times = sorted(set(cuts))
-        ordered = sorted(captions, key=lambda caption: caption.at_seconds)
+        end = duration_seconds if picture_end_seconds is None else picture_end_seconds
+        looks = [
+            *(_Look(caption.at_seconds, caption.since_seconds, caption) for caption in captions),
+            *(_Look(at, at, None) for at in uncaptioned),
+        ]
+        looks.sort(key=lambda look: look.at_seconds)
         moments = [
-            *_spans(MomentKind.SEEN, [(c, c.text) for c in ordered], duration_seconds),
-            *_spans(MomentKind.TEXT, [(c, c.text_on_screen or "") for c in ordered], duration_seconds),
+            *_spans(MomentKind.SEEN, [(look.since_seconds, look.seen) for look in looks], end),
+            *_spans(MomentKind.TEXT, [(look.since_seconds, look.read) for look in looks], end),
             *(
                 Moment(
                     kind=MomentKind.HEARD,
                     start_seconds=segment.start_seconds,
                     end_seconds=max(segment.end_seconds, segment.start_seconds),
-                    text=segment.text,
+                    text=segment.text.strip(),
                     speaker=segment.speaker,
                 )
                 for segment in segments
@@ -122,13 +131,10 @@ class Timeline:
                 Moment(kind=MomentKind.SILENCE, start_seconds=s.start_seconds, end_seconds=s.end_seconds)
                 for s in silences
             ),
-            *(Moment(kind=MomentKind.CUT, start_seconds=at, end_seconds=at) for at in cut_times),
+            *(Moment(kind=MomentKind.CUT, start_seconds=at, end_seconds=at) for at in sorted(set(cuts))),
         ]
-        order = {kind: position for position, kind in enumerate(_ORDER)}
-        moments.sort(key=lambda moment: (moment.start_seconds, order[moment.kind], moment.end_seconds))
-        return cls(
-            duration_seconds=duration_seconds, moments=tuple(moments), notices=tuple(dict.fromkeys(notices))
-        )
+        moments.sort(key=lambda moment: (moment.start_seconds, _ORDER.index(moment.kind), moment.end_seconds))
+        return cls(duration_seconds=duration_seconds, moments=tuple(moments), notices=tuple(dict.fromkeys(notices)))
 
     def of(self, *kinds: MomentKind) -> tuple[Moment, ...]:
         """The moments of these kinds, in order."""
@@ -138,24 +144,36 @@ class Timeline:
 _ORDER = (MomentKind.CUT, MomentKind.SEEN, MomentKind.TEXT, MomentKind.HEARD, MomentKind.SILENCE)
 
 
-def _spans(kind: MomentKind, worded: Sequence[tuple[Caption, str]], duration_seconds: float) -> list[Moment]:
-    """One moment per run of equal words; a run ends where the next caption begins to hold."""
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One frame on its way into the timeline; `caption` None: nobody described it."""
+
+    at_seconds: float
+    since_seconds: float
+    caption: Caption | None
+
+    @property
+    def seen(self) -> str | None:
+        """Words of the picture; None ends what was seen before, blank prolongs it."""
+        return None if self.caption is None else self.caption.text.strip()
+
+    @property
+    def read(self) -> str | None:
+        """Words on the screen; None ends what stood there before."""
+        return ((self.caption.text_on_screen or "").strip() or None) if self.caption else None
+
+
+def _spans(kind: MomentKind, looks: Sequence[tuple[float, str | None]], end_seconds: float) -> list[Moment]:
+    """One moment per run of equal words. A look is (time, words): None ends the run, "" prolongs it."""
     spans: list[Moment] = []
-    running: tuple[float, str] | None = None
-    for caption, words in worded:
-        text = words.strip()
-        if running is not None and _same(running[1], text):
+    since, running = 0.0, None
+    for at, words in [*looks, (end_seconds, None)]:
+        if running is not None and words is not None and (not words or _same(running, words)):
             continue
-        if running is not None and running[1]:
-            spans.append(_moment(kind, running[0], caption.since_seconds, running[1]))
-        running = (caption.since_seconds, text)
-    if running is not None and running[1]:
-        spans.append(_moment(kind, running[0], max(duration_seconds, running[0]), running[1]))
+        if running is not None:
+            spans.append(Moment(kind=kind, start_seconds=since, end_seconds=max(at, since), text=running))
+        since, running = at, words or None
     return spans
-
-
-def _moment(kind: MomentKind, start_seconds: float, end_seconds: float, text: str) -> Moment:
-    return Moment(kind=kind, start_seconds=start_seconds, end_seconds=end_seconds, text=text)
 
 
 def _same(one: str, other: str) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from bot.domain.answer import Usage
@@ -55,7 +55,7 @@ class Run:
         return round(self._clock() - self._began, 6)
 
     @asynccontextmanager
-    async def whole(self) -> AsyncIterator[None]:
+    async def whole(self) -> AsyncGenerator[None]:
         """Frame the run: RunStarted first, exactly one RunEnded last."""
         self._began = self._clock()
         self.listener.event(RunStarted(job_id=self.job_id, at_seconds=0.0))
@@ -71,7 +71,7 @@ class Run:
             self.listener.event(RunEnded(job_id=self.job_id, at_seconds=self.at_seconds, outcome=outcome))
 
     @asynccontextmanager
-    async def stage(self, stage: Stage) -> AsyncIterator[None]:
+    async def stage(self, stage: Stage) -> AsyncGenerator[None]:
         """Frame one stage: StageStarted, then exactly one StageEnded, whatever happens inside."""
         began = self.at_seconds
         self.listener.event(StageStarted(job_id=self.job_id, at_seconds=began, stage=stage))

@@ -1,0 +1,124 @@
+"""What do we say: the chat model's stream becomes checked text and whole sentences."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from bot.domain.answer import AnswerMode, Prompt, Question
+from bot.domain.errors import ProviderCategory, ProviderError
+from bot.domain.events import ModeChosen, Stage
+from bot.domain.media import Frame
+from bot.domain.role import Role
+from bot.domain.timeline import Timeline
+from bot.pipeline import notices
+from bot.pipeline.citations import CitationFilter
+from bot.pipeline.crew import Crew
+from bot.pipeline.fusion import choose_mode, compose, compose_from_notes, compose_parts
+from bot.pipeline.run import Run
+from bot.pipeline.sentences import SentenceSplitter
+from bot.providers.base import AnswerDelta, AnswerEnd, FinishReason
+
+log = logging.getLogger(__name__)
+
+
+async def prepare(
+    run: Run, crew: Crew, timeline: Timeline, question: Question, *, mode: AnswerMode, frames: tuple[Frame, ...]
+) -> tuple[Prompt, AnswerMode]:
+    """The prompt in the mode that fits; long timelines are first read in parts by the chat model."""
+    async with run.stage(Stage.FUSION):
+        chosen = choose_mode(mode, timeline, frames, crew)
+        run.listener.event(ModeChosen(job_id=run.job_id, at_seconds=run.at_seconds, mode=chosen))
+        if chosen is AnswerMode.MAP:
+            parts = compose_parts(timeline, question, crew)
+            if len(parts) > 1:
+                notes = await _take_notes(run, crew, parts)
+                if any(notes):
+                    return compose_from_notes(timeline, notes, question, crew), chosen
+        prompt, shortened = compose(timeline, question, crew, frames=frames)
+        if shortened:
+            run.notice(notices.TIMELINE_SHORTENED)
+            prompt = replace(prompt, timeline=replace(timeline, notices=tuple(run.notices)))
+        return prompt, chosen
+
+
+async def answer(run: Run, crew: Crew, prompt: Prompt, *, on_sentence: Callable[[str], None]) -> str:
+    """Stream the answer to the listener and its sentences to `on_sentence`; return the whole text.
+
+    Raises ProviderError when no word came. What broke after the first word is kept, with a notice.
+    """
+    checker = CitationFilter(
+        prompt.timeline,
+        quotable=prompt.question.text,
+        frame_times=tuple(frame.at_seconds for frame in prompt.frames),
+    )
+    splitter = SentenceSplitter()
+    said: list[str] = []
+
+    def say(words: str) -> None:
+        if words:
+            said.append(words)
+            run.text(words)
+            for sentence in splitter.feed(words):
+                run.sentence()
+                on_sentence(sentence)
+
+    async with run.stage(Stage.ANSWER), crew.gates[Role.CHAT]:
+        try:
+            async for item in crew.chat.answer(prompt):
+                match item:
+                    case AnswerDelta():
+                        say(checker.feed(item.text))
+                    case AnswerEnd():
+                        run.used([item.usage])
+                        _note_finish(run, item.reason)
+                    case _:
+                        run.notice(item)
+        except ProviderError as error:
+            if not said or error.category is not ProviderCategory.INTERRUPTED:
+                raise
+            log.warning("job %s: answer interrupted: %s", run.job_id, error.code)
+            run.notice(notices.ANSWER_INTERRUPTED)
+        say(checker.finish())
+        for sentence in splitter.finish():
+            run.sentence()
+            on_sentence(sentence)
+    if checker.removed:
+        run.notice(notices.times_removed(checker.removed))
+    return "".join(said).strip()
+
+
+def _note_finish(run: Run, reason: FinishReason) -> None:
+    if reason is FinishReason.LENGTH:
+        run.notice(notices.ANSWER_CUT)
+    elif reason is FinishReason.FILTERED:
+        run.notice(notices.ANSWER_FILTERED)
+
+
+async def _take_notes(run: Run, crew: Crew, parts: list[Prompt]) -> list[str]:
+    """Notes on all parts at once, in their order; a part that fails leaves an empty note and a notice."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_note(run, crew, part)) for part in parts]
+    notes = [task.result() for task in tasks]
+    if not all(notes):
+        run.notice(notices.TIMELINE_SHORTENED)
+    return notes
+
+
+async def _note(run: Run, crew: Crew, part: Prompt) -> str:
+    checker = CitationFilter(part.timeline)
+    words: list[str] = []
+    async with crew.gates[Role.CHAT]:
+        try:
+            async for item in crew.chat.answer(part):
+                match item:
+                    case AnswerDelta():
+                        words.append(checker.feed(item.text))
+                    case AnswerEnd():
+                        run.used([item.usage])
+                    case _:
+                        run.notice(item)
+        except ProviderError as error:
+            log.warning("job %s: a part of the timeline was not read: %s", run.job_id, error.code)
+            return ""
+    return "".join([*words, checker.finish()]).strip()

@@ -1,0 +1,42 @@
+"""Who does the hired work of a run, and within which limits."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bot.domain.role import Role
+from bot.media.limits import MediaLimits
+from bot.providers.base import Captioner, ChatModel, Synthesizer, Transcriber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRef:
+    """A model as configured: whose it is and what it is called."""
+
+    provider: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crew:
+    """The four providers with what the pipeline must know about them.
+
+    `gates` bound how many calls of a role are under way in this process. `direct_max_frames` is how many pictures
+    the chat model takes beside a question (0: none). `evidence_tokens` is what a prompt may spend on the timeline.
+    `keywords` are names transcribers should expect.
+    """
+
+    captioner: Captioner
+    transcriber: Transcriber
+    chat: ChatModel
+    synthesizer: Synthesizer
+    models: Mapping[Role, tuple[ModelRef, ...]]
+    gates: Mapping[Role, asyncio.Semaphore] = field(repr=False)
+    limits: MediaLimits
+    frames_per_request: int = 8
+    direct_max_frames: int = 0
+    evidence_tokens: int = 24_000
+    max_output_tokens: int = 700
+    max_spoken_characters: int = 1_200
+    keywords: tuple[str, ...] = ()
+    language: str | None = None

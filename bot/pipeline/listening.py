@@ -1,0 +1,118 @@
+"""Sound into words: decode, cut at silences and transcribe, each while the others go on."""
+
+import asyncio
+import logging
+from collections import Counter
+from contextlib import aclosing
+
+from bot.domain.errors import MediaError, ProviderError
+from bot.domain.events import Stage
+from bot.domain.media import AudioChunk, MediaFile, MediaKind, MediaProbe, Silence
+from bot.domain.role import Role
+from bot.domain.speech import Segment
+from bot.media.audio import AudioEnd, cut_audio
+from bot.pipeline import notices
+from bot.pipeline.crew import Crew
+from bot.pipeline.run import Run
+from bot.pipeline.together import together
+from bot.providers.base import TranscriptRequest
+
+log = logging.getLogger(__name__)
+
+_TAIL_SECONDS = 5.0
+
+
+class Listening:
+    """The sound of one clip on its way into words; `segments` grows out of order while pieces come back."""
+
+    def __init__(self, run: Run, crew: Crew) -> None:
+        self._run = run
+        self._crew = crew
+        self._pieces: asyncio.Queue[AudioChunk | None] = asyncio.Queue()  # bounded by limits.max_seconds
+        self._languages: Counter[str] = Counter()
+        self._sound_seconds = 0.0
+        self._done_seconds = 0.0
+        self._missing_seconds = 0.0
+        self.segments: list[Segment] = []
+        self.silences: list[Silence] = []
+        self.end_seconds = 0.0
+
+    @property
+    def language(self) -> str | None:
+        """The language most segments are in, as far as the transcribers tell."""
+        return self._languages.most_common(1)[0][0] if self._languages else None
+
+    async def listen(self, file: MediaFile, probe: MediaProbe) -> MediaError | None:
+        """Listen to the whole clip; return what made its sound useless, None when it is not."""
+        if probe.audio is None:
+            if probe.kind is not MediaKind.PICTURE:
+                self._run.notice(notices.NO_SOUND)
+            return None
+        try:
+            await together(self._cut(file, probe), self._transcribe_all())
+        except MediaError as error:
+            log.info("job %s: sound unusable: %s", self._run.job_id, error.code)
+            return error
+        if self._missing_seconds:
+            self._run.notice(notices.transcript_missing(self._missing_seconds, self._sound_seconds))
+        elif self._sound_seconds and not self.segments:
+            self._run.notice(notices.NO_SPEECH)
+        return None
+
+    async def _cut(self, file: MediaFile, probe: MediaProbe) -> None:
+        """Sound in pieces for the transcriber; silence stays here."""
+        run = self._run
+        async with run.stage(Stage.AUDIO), aclosing(cut_audio(file, probe, self._crew.limits)) as items:
+            async for item in items:
+                match item:
+                    case AudioChunk():
+                        self._sound_seconds += item.duration_seconds
+                        self._pieces.put_nowait(item)
+                    case Silence():
+                        self.silences.append(item)
+                    case AudioEnd():
+                        self.end_seconds = item.decoded_seconds
+                        if item.is_silent:
+                            run.notice(notices.SILENT_SOUND)
+                        if item.damaged:
+                            run.notice(notices.FILE_DAMAGED)
+        self._pieces.put_nowait(None)
+
+    async def _transcribe_all(self) -> None:
+        """Transcribe pieces at once, as they come."""
+        piece = await self._pieces.get()
+        if piece is None:
+            return
+        async with self._run.stage(Stage.TRANSCRIPT), asyncio.TaskGroup() as group:
+            while piece is not None:
+                group.create_task(self._transcribe(piece))
+                piece = await self._pieces.get()
+
+    async def _transcribe(self, piece: AudioChunk) -> None:
+        run = self._run
+        async with self._crew.gates[Role.TRANSCRIPTS]:
+            request = TranscriptRequest(
+                chunk=piece,
+                previous_text=self._tail_before(piece.offset_seconds),
+                keywords=self._crew.keywords,
+                language=self._crew.language,
+            )
+            try:
+                result = await self._crew.transcriber.transcribe(request)
+            except ProviderError as error:
+                log.warning("job %s: %.1f s without transcript: %s", run.job_id, piece.duration_seconds, error.code)
+                self._missing_seconds += piece.duration_seconds
+                return
+        run.used(result.usages)
+        run.notice(*result.notices)
+        transcript = result.transcript
+        self.segments += transcript.segments
+        if transcript.language:
+            self._languages[transcript.language] += len(transcript.segments)
+        self._done_seconds += piece.duration_seconds
+        run.progress(Stage.TRANSCRIPT, round(self._done_seconds, 2), round(self._sound_seconds, 2))
+
+    def _tail_before(self, at_seconds: float) -> str:
+        """What was said just before, where that is known already."""
+        before = [s for s in self.segments if 0 <= at_seconds - s.end_seconds < _TAIL_SECONDS]
+        return max(before, key=lambda segment: segment.end_seconds).text if before else ""

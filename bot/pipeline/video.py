@@ -1,0 +1,51 @@
+"""Understanding a clip: watched and listened to at once, woven into one timeline."""
+
+from dataclasses import dataclass, field
+
+from bot.domain.media import Frame, MediaFile, MediaProbe
+from bot.domain.timeline import Timeline
+from bot.pipeline import notices
+from bot.pipeline.crew import Crew
+from bot.pipeline.listening import Listening
+from bot.pipeline.run import Run
+from bot.pipeline.together import together
+from bot.pipeline.watching import Watching
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Understanding:
+    """A clip in words. `frames` are kept only where the chat model is to see them itself."""
+
+    timeline: Timeline = field(repr=False)
+    frames: tuple[Frame, ...] = ()
+    language: str | None = None
+
+
+async def understand(run: Run, crew: Crew, file: MediaFile, probe: MediaProbe, *, hold_frames: int) -> Understanding:
+    """Watch and listen at once (`hold_frames`: see Watching).
+
+    Raises MediaError when nothing of the file can be used; what only one half lost is a notice.
+    """
+    listening = Listening(run, crew)
+    watching = Watching(run, crew, hold_frames=hold_frames, segments=listening.segments)
+    picture_error, sound_error = await together(watching.watch(file, probe), listening.listen(file, probe))
+    if picture_error is not None and (sound_error is not None or not probe.has_audio):
+        raise picture_error
+    if sound_error is not None and not probe.has_video:
+        raise sound_error
+    duration_seconds = max(watching.end_seconds, listening.end_seconds)
+    if picture_error is not None:
+        run.notice(notices.PICTURE_UNREADABLE)
+    if sound_error is not None:
+        run.notice(notices.SOUND_UNREADABLE)
+    timeline = Timeline.weave(
+        duration_seconds=duration_seconds,
+        picture_end_seconds=watching.end_seconds,
+        captions=watching.captions,
+        uncaptioned=watching.uncaptioned,
+        segments=listening.segments,
+        silences=listening.silences,
+        cuts=watching.cuts,
+        notices=run.notices,
+    )
+    return Understanding(timeline=timeline, frames=tuple(watching.held), language=listening.language)

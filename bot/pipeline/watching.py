@@ -1,0 +1,122 @@
+"""Pictures into captions: decode, choose and describe, each while the others go on."""
+
+import asyncio
+import logging
+from contextlib import aclosing
+
+from bot.domain.errors import MediaError, ProviderError
+from bot.domain.events import Stage
+from bot.domain.media import Frame, MediaFile, MediaKind, MediaProbe
+from bot.domain.role import Role
+from bot.domain.speech import Segment
+from bot.domain.timeline import Caption
+from bot.media.frames import FramesEnd, SceneCut, sample_frames
+from bot.pipeline import notices
+from bot.pipeline.crew import Crew
+from bot.pipeline.run import Run
+from bot.pipeline.together import together
+from bot.providers.base import CaptionRequest
+
+log = logging.getLogger(__name__)
+
+_SPEECH_AROUND_SECONDS = 5.0
+
+
+class Watching:
+    """The pictures of one clip on their way into words.
+
+    `hold_frames` is how many frames are kept from the captioner: a clip with no more than these ends with its
+    frames in `held` and without captions. `segments` is what was heard so far, growing meanwhile.
+    """
+
+    def __init__(self, run: Run, crew: Crew, *, hold_frames: int, segments: list[Segment]) -> None:
+        self._run = run
+        self._crew = crew
+        self._hold_frames = hold_frames
+        self._segments = segments
+        self._batches: asyncio.Queue[tuple[Frame, ...] | None] = asyncio.Queue()  # bounded by limits.max_frames
+        self.captions: list[Caption] = []
+        self.uncaptioned: list[float] = []
+        self.cuts: list[float] = []
+        self.held: list[Frame] = []
+        self.frame_count = 0
+        self.end_seconds = 0.0
+
+    async def watch(self, file: MediaFile, probe: MediaProbe) -> MediaError | None:
+        """Watch the whole clip; return what made its pictures useless, None when they are not."""
+        if probe.video is None:
+            self._run.notice(notices.NO_PICTURE)
+            return None
+        if probe.kind is MediaKind.PICTURE:
+            self._run.notice(notices.STILL_PICTURE)
+        try:
+            await together(self._sample(file, probe), self._describe())
+        except MediaError as error:
+            log.info("job %s: pictures unusable: %s", self._run.job_id, error.code)
+            return error
+        if self.uncaptioned:
+            self._run.notice(notices.captions_missing(len(self.uncaptioned), self.frame_count))
+        return None
+
+    async def _sample(self, file: MediaFile, probe: MediaProbe) -> None:
+        """Frames in batches for the captioner; the first `hold_frames` wait until there are more than that."""
+        run, size = self._run, self._crew.frames_per_request
+        waiting: list[Frame] = []
+        async with run.stage(Stage.FRAMES), aclosing(sample_frames(file, probe, self._crew.limits)) as items:
+            async for item in items:
+                match item:
+                    case Frame():
+                        self.frame_count += 1
+                        waiting.append(item)
+                        run.progress(Stage.FRAMES, self.frame_count, None)
+                        while self.frame_count > self._hold_frames and len(waiting) >= size:
+                            self._batches.put_nowait(tuple(waiting[:size]))
+                            del waiting[:size]
+                    case SceneCut():
+                        self.cuts.append(item.at_seconds)
+                    case FramesEnd():
+                        self.end_seconds = item.decoded_seconds
+                        if item.damaged:
+                            run.notice(notices.FILE_DAMAGED)
+        if self.frame_count <= self._hold_frames:
+            self.held = waiting
+        elif waiting:
+            self._batches.put_nowait(tuple(waiting))
+        self._batches.put_nowait(None)
+
+    async def _describe(self) -> None:
+        """Caption batches at once, as they come."""
+        batch = await self._batches.get()
+        if batch is None:
+            return
+        async with self._run.stage(Stage.CAPTIONS), asyncio.TaskGroup() as group:
+            while batch is not None:
+                group.create_task(self._caption(batch))
+                batch = await self._batches.get()
+
+    async def _caption(self, batch: tuple[Frame, ...]) -> None:
+        run = self._run
+        async with self._crew.gates[Role.CAPTIONS]:
+            try:
+                result = await self._crew.captioner.caption(self._request(batch))
+            except ProviderError as error:
+                log.warning("job %s: %d frames without captions: %s", run.job_id, len(batch), error.code)
+                self.uncaptioned += [frame.at_seconds for frame in batch]
+                return
+        run.used(result.usages)
+        run.notice(*result.notices)
+        self.captions += result.captions
+        described = {caption.at_seconds for caption in result.captions}
+        self.uncaptioned += [frame.at_seconds for frame in batch if frame.at_seconds not in described]
+        run.progress(Stage.CAPTIONS, len(self.captions), self.frame_count)
+
+    def _request(self, batch: tuple[Frame, ...]) -> CaptionRequest:
+        """The batch with what is known around it by this time."""
+        start, end = batch[0].at_seconds - _SPEECH_AROUND_SECONDS, batch[-1].at_seconds + _SPEECH_AROUND_SECONDS
+        before = [caption for caption in self.captions if caption.text and caption.at_seconds < batch[0].at_seconds]
+        return CaptionRequest(
+            frames=batch,
+            previous=max(before, key=lambda caption: caption.at_seconds, default=None),
+            speech=tuple(s for s in self._segments if s.end_seconds > start and s.start_seconds < end),
+            language=self._crew.language,
+        )
