@@ -1,0 +1,178 @@
+"""Ordered lists of providers: when one cannot work, the next takes over and a Notice says so."""
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Generic, TypeVar
+
+from bot.domain.answer import Prompt, Role
+from bot.domain.errors import ProviderCategory, ProviderError
+from bot.domain.media import AudioChunk
+from bot.domain.timeline import Notice, NoticeCode
+from bot.providers.base import (
+    AnswerDelta,
+    AnswerEnd,
+    CaptionBatch,
+    Captioner,
+    CaptionRequest,
+    ChatModel,
+    SpeechEnd,
+    SpeechRequest,
+    Synthesizer,
+    Transcriber,
+    TranscriptPiece,
+    TranscriptRequest,
+)
+from bot.providers.streams import begin, resume
+
+Provider = TypeVar("Provider")
+Result = TypeVar("Result")
+Item = TypeVar("Item")
+
+DEFAULT_REST_SECONDS = 60.0
+
+# These speak about one request, not about the provider: the next request may well succeed.
+_ABOUT_THE_REQUEST = frozenset(
+    {
+        ProviderCategory.BAD_REQUEST,
+        ProviderCategory.TOO_LARGE,
+        ProviderCategory.REFUSED,
+        ProviderCategory.INTERRUPTED,
+    }
+)
+
+_REASONS = {
+    ProviderCategory.NETWORK: "could not be reached; check the network and base_url",
+    ProviderCategory.INTERRUPTED: "broke off; try again later",
+    ProviderCategory.SERVER: "had an error; try again later",
+    ProviderCategory.RATE: "allows no more calls at the moment; try again later or raise its limit",
+    ProviderCategory.QUOTA: "has no credit left; top up the account",
+    ProviderCategory.AUTH: "refused the key; check the key and its permissions",
+    ProviderCategory.REFUSED: "declined this request",
+    ProviderCategory.GONE: "is no longer offered; choose a current model in the settings",
+    ProviderCategory.BAD_REQUEST: "could not handle this request; check that the model fits the role",
+    ProviderCategory.TOO_LARGE: "found this request too large; use smaller limits or another model",
+    ProviderCategory.WRONG_ADDRESS: "is not at this address; check base_url",
+    ProviderCategory.MISSING_TOOL: "lacks a program on this machine; install it",
+}
+
+
+class Chain(Generic[Provider]):
+    """One role's providers in order of preference.
+
+    A provider that failed rests for `rest_seconds`: calls go past it, and when the rest is over a single call tries
+    it while the others still go past. Resting providers are asked last, never skipped altogether.
+    `monotonic` gives seconds.
+    """
+
+    def __init__(
+        self,
+        role: Role,
+        providers: Sequence[Provider],
+        *,
+        rest_seconds: float = DEFAULT_REST_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if not providers:
+            raise ValueError("a fallback needs at least one provider")
+        self._role = role
+        self._providers = tuple(providers)
+        self._rest_seconds = rest_seconds
+        self._monotonic = monotonic
+        self._rests_until: dict[int, float] = {}
+        self._failures: dict[int, ProviderCategory] = {}
+
+    async def first(self, call: Callable[[Provider], Awaitable[Result]]) -> tuple[Result, tuple[Notice, ...]]:
+        """The first result in order of preference, and a Notice when it is not the preferred provider's.
+
+        Raises the error of the most preferred provider when all fail.
+        """
+        errors: dict[int, ProviderError] = {}
+        for position in self._order():
+            if position in self._failures:
+                self._rest(position)
+            try:
+                result = await call(self._providers[position])
+            except ProviderError as error:
+                errors[position] = error
+                self._failed(position, error)
+                continue
+            self._rests_until.pop(position, None)
+            self._failures.pop(position, None)
+            reason = errors[0].category if 0 in errors else self._failures.get(0)
+            return result, self._notices(position, reason)
+        raise errors[min(errors)]
+
+    async def stream(self, open_stream: Callable[[Provider], AsyncIterator[Item]]) -> AsyncGenerator[Item | Notice]:
+        """Like `first` for streams: the next provider is asked only while nothing has been delivered."""
+        begun, notices = await self.first(lambda provider: begin(open_stream(provider)))
+        for notice in notices:
+            yield notice
+        async for item in resume(begun):
+            yield item
+
+    def _order(self) -> list[int]:
+        now = self._monotonic()
+        return sorted(range(len(self._providers)), key=lambda position: self._rests_until.get(position, now) > now)
+
+    def _failed(self, position: int, error: ProviderError) -> None:
+        if error.category in _ABOUT_THE_REQUEST:
+            return
+        self._failures[position] = error.category
+        self._rest(position)
+
+    def _rest(self, position: int) -> None:
+        self._rests_until[position] = self._monotonic() + self._rest_seconds
+
+    def _notices(self, position: int, reason: ProviderCategory | None) -> tuple[Notice, ...]:
+        if position == 0 or reason is None:
+            return ()
+        gone = reason is ProviderCategory.GONE
+        return (
+            Notice(
+                code=NoticeCode.MODEL_GONE if gone else NoticeCode.FALLBACK_USED,
+                public=f"The preferred model for {self._role} {_REASONS[reason]}. The next one in the list stepped in.",
+            ),
+        )
+
+
+class FallbackCaptioner:
+    """A Captioner over a chain of them."""
+
+    def __init__(self, chain: Chain[Captioner]) -> None:
+        self._chain = chain
+
+    async def caption(self, request: CaptionRequest) -> CaptionBatch:
+        batch, notices = await self._chain.first(lambda provider: provider.caption(request))
+        return replace(batch, notices=notices + batch.notices)
+
+
+class FallbackTranscriber:
+    """A Transcriber over a chain of them."""
+
+    def __init__(self, chain: Chain[Transcriber]) -> None:
+        self._chain = chain
+
+    async def transcribe(self, request: TranscriptRequest) -> TranscriptPiece:
+        piece, notices = await self._chain.first(lambda provider: provider.transcribe(request))
+        return replace(piece, notices=notices + piece.notices)
+
+
+class FallbackChatModel:
+    """A ChatModel over a chain of them."""
+
+    def __init__(self, chain: Chain[ChatModel]) -> None:
+        self._chain = chain
+
+    def answer(self, prompt: Prompt) -> AsyncIterator[AnswerDelta | AnswerEnd | Notice]:
+        return self._chain.stream(lambda provider: provider.answer(prompt))
+
+
+class FallbackSynthesizer:
+    """A Synthesizer over a chain of them."""
+
+    def __init__(self, chain: Chain[Synthesizer]) -> None:
+        self._chain = chain
+
+    def speak(self, request: SpeechRequest) -> AsyncIterator[AudioChunk | SpeechEnd | Notice]:
+        return self._chain.stream(lambda provider: provider.speak(request))
