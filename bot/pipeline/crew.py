@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from bot.domain.role import Role
 from bot.media.limits import MediaLimits
 from bot.providers.base import Captioner, ChatModel, Synthesizer, Transcriber
+from bot.providers.image_tokens import Detail
+
+
+OFFLINE_PROVIDER = "offline"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +27,7 @@ class Crew:
 
     `gates` bound how many calls of a role are under way in this process. `direct_max_frames` is how many pictures
     the chat model takes beside a question (0: none). `evidence_tokens` is what a prompt may spend on the timeline.
-    `keywords` are names transcribers should expect.
+    `caption_edge_px` is the longer edge of a frame as it is sent. `keywords` are names transcribers should expect.
     """
 
     captioner: Captioner
@@ -34,6 +38,8 @@ class Crew:
     gates: Mapping[Role, asyncio.Semaphore] = field(repr=False)
     limits: MediaLimits
     frames_per_request: int = 8
+    caption_edge_px: int = 768
+    caption_detail: Detail = Detail.HIGH
     direct_max_frames: int = 0
     evidence_tokens: int = 24_000
     max_output_tokens: int = 700

@@ -1,0 +1,229 @@
+"""Arguments of `python -m bot …`; each command calls one service and prints what it returns."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from bot import __version__
+from bot.app import App, open_app
+from bot.cli.console import ConsoleListener, EventLog, progress
+from bot.cli.doctor import examine
+from bot.cli.render import answer_as_json, estimate_as_text
+from bot.config import load_settings
+from bot.domain.answer import Answer, AnswerMode
+from bot.domain.errors import BotError, MediaError, ProviderError, SettingsError
+from bot.logs import set_up_logging
+from bot.pipeline.export import FORMATS
+
+Result = TypeVar("Result")
+
+EXIT_USAGE = 2
+EXIT_MEDIA = 3
+EXIT_PROVIDER = 4
+EXIT_INTERRUPTED = 130
+
+cli = typer.Typer(
+    name="kibitz",
+    help="Kibitz watches clips, listens, and answers in text and in voice.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Media = Annotated[Path, typer.Argument(help="A clip, a sound or a picture.", show_default=False)]
+Preset = Annotated[
+    str | None,
+    typer.Option(help="balanced, quality, classic, local or offline; default: as configured.", show_default=False),
+]
+Config = Annotated[Path | None, typer.Option(help="The settings; default: config.toml.", show_default=False)]
+
+
+class TimelineFormat(StrEnum):
+    """How a timeline is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    SRT = "srt"
+    VTT = "vtt"
+    MD = "md"
+
+
+@cli.callback(invoke_without_command=True)
+def start(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    """Options that come before a command."""
+    if version:
+        typer.echo(f"kibitz {__version__}")
+        raise typer.Exit
+
+
+@cli.command()
+def ask(
+    media: Media,
+    question: Annotated[
+        str | None,
+        typer.Argument(help="Default: the question asked in the clip, else what happens there.", show_default=False),
+    ] = None,
+    voice: Annotated[
+        Path | None, typer.Option(help="Write the spoken answer (OGG Opus) to this file.", show_default=False)
+    ] = None,
+    preset: Preset = None,
+    mode: Annotated[AnswerMode | None, typer.Option(help="How the clip reaches the model.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the text.")] = False,
+    events: Annotated[
+        Path | None, typer.Option(help="Append what happens as JSON lines to this file.", show_default=False)
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Answer a question about a clip."""
+    with ExitStack() as files:
+        _check_writable(voice, "--voice")
+        watchers = [progress()]
+        if events is not None:
+            _check_writable(events, "--events")
+            watchers.append(EventLog(files.enter_context(events.open("a", encoding="utf-8"))))
+        listener = ConsoleListener(*watchers, show_text=not as_json)
+
+        async def work(app: App) -> Answer:
+            wanted = mode or app.settings.answer.mode
+            return await app.video.ask(media, question, listener, mode=wanted, speak=voice is not None)
+
+        answer = _run(work, preset=preset, config=config)
+    if as_json:
+        typer.echo(json.dumps(answer_as_json(answer), ensure_ascii=False, indent=2))
+    else:
+        typer.echo()
+        for notice in answer.notices:
+            typer.echo(f"Notice: {notice.public}", err=True)
+    if voice is not None:
+        if answer.voice is None:
+            _fail("The answer could not be spoken, so there is no voice clip; see the notices.", EXIT_PROVIDER)
+        voice.write_bytes(answer.voice.ogg)
+
+
+@cli.command()
+def timeline(
+    media: Media,
+    format: Annotated[TimelineFormat, typer.Option(help="How to print it.")] = TimelineFormat.TEXT,
+    preset: Preset = None,
+    config: Config = None,
+) -> None:
+    """Print what is seen and heard in a clip, with times."""
+    listener = ConsoleListener(progress(), show_text=False)
+    woven = _run(lambda app: app.video.timeline(media, listener), preset=preset, config=config)
+    typer.echo(FORMATS[format.value](woven), nl=False)
+    if format in (TimelineFormat.SRT, TimelineFormat.VTT):
+        for notice in woven.notices:
+            typer.echo(f"Notice: {notice.public}", err=True)
+
+
+@cli.command()
+def storyboard(
+    media: Media, out: Annotated[Path, typer.Argument(help="The PNG to write.")], config: Config = None
+) -> None:
+    """Draw the chosen frames of a clip with their times."""
+    _check_writable(out, "OUT.png")
+    listener = ConsoleListener(progress(), show_text=False)
+    picture = _run(lambda app: app.video.storyboard(media, listener), preset="offline", config=config)
+    out.write_bytes(picture)
+
+
+@cli.command()
+def estimate(
+    media: Media,
+    preset: Preset = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    config: Config = None,
+) -> None:
+    """Tell frames, minutes, tokens and money before anything is paid."""
+    listener = ConsoleListener(progress(), show_text=False)
+    costs = _run(lambda app: app.video.estimate(media, listener), preset=preset, config=config)
+    typer.echo(json.dumps(costs.as_json(), indent=2) if as_json else estimate_as_text(costs))
+
+
+@cli.command()
+def doctor(preset: Preset = None, config: Config = None) -> None:
+    """Check tools, keys, servers and models; exit code 1 when something needed is missing."""
+
+    async def work(app: App) -> bool:
+        return await examine(app)
+
+    if not _run(work, preset=preset, config=config):
+        raise typer.Exit(1)
+
+
+@cli.command()
+def run(config: Config = None) -> None:
+    """Start the Discord bot."""
+    _load(None, config)
+    _fail(
+        "The Discord side is not part of this version yet; what works is the command line: "
+        "`python -m bot ask CLIP QUESTION`. See `python -m bot --help`.",
+        EXIT_USAGE,
+    )
+
+
+def main() -> None:
+    """The entry of `python -m bot` and of the installed `kibitz`."""
+    cli(prog_name="kibitz")
+
+
+def _run(work: Callable[[App], Awaitable[Result]], *, preset: str | None, config: Path | None) -> Result:
+    """Open the app, do one thing, close everything; errors become one sentence and an exit code."""
+    settings = _load(preset, config)
+    for statement in settings.statements:
+        typer.echo(statement, err=True)
+
+    async def whole() -> Result:
+        task = asyncio.current_task()
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        async with open_app(settings) as app:
+            return await work(app)
+
+    try:
+        return asyncio.run(whole())
+    except MediaError as error:
+        _fail(error.public, EXIT_MEDIA)
+    except ProviderError as error:
+        _fail(error.public, EXIT_PROVIDER)
+    except BotError as error:
+        _fail(error.public, 1)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        _fail("Stopped.", EXIT_INTERRUPTED)
+
+
+def _load(preset: str | None, config: Path | None):
+    try:
+        settings = load_settings(config, preset=preset)
+    except SettingsError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        raise typer.Exit(EXIT_USAGE) from error
+    set_up_logging(settings.log)
+    return settings
+
+
+def _check_writable(path: Path | None, name: str) -> None:
+    """Refuse a place nothing can be written to before any work is paid for."""
+    if path is None:
+        return
+    if path.is_dir():
+        _fail(f"{name}: {path} is a folder; name a file.", EXIT_USAGE)
+    if not path.parent.is_dir():
+        _fail(f"{name}: the folder {path.parent} does not exist; create it first.", EXIT_USAGE)
+
+
+def _fail(sentence: str, code: int):
+    typer.echo(sentence, err=True)
+    sys.stdout.flush()
+    raise typer.Exit(code)

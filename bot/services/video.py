@@ -1,0 +1,129 @@
+"""What the bot can do with a clip: answer a question, tell its timeline, draw its frames."""
+
+import logging
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
+from pathlib import Path
+
+from bot.domain.answer import Answer, AnswerMode
+from bot.domain.events import CostEstimated, MediaProbed, RunListener, Stage
+from bot.domain.media import Frame, MediaFile, MediaProbe
+from bot.domain.timeline import Notice, Timeline
+from bot.media.frames import sample_frames
+from bot.media.intake import open_media
+from bot.media.probe import probe
+from bot.media.storyboard import draw_storyboard
+from bot.pipeline.answering import answer, prepare
+from bot.pipeline.crew import Crew
+from bot.pipeline.estimate import Estimate, estimate_ahead, estimate_exactly
+from bot.pipeline.fusion import frames_to_hold
+from bot.pipeline.question import choose_question
+from bot.pipeline.run import Run
+from bot.pipeline.speaking import Speaker
+from bot.pipeline.video import Understanding, understand
+
+log = logging.getLogger(__name__)
+
+
+class VideoService:
+    """Works for one crew; `standing` notices (such as the offline preset's) go with every answer."""
+
+    def __init__(self, crew: Crew, *, standing: tuple[Notice, ...] = ()) -> None:
+        self._crew = crew
+        self._standing = standing
+
+    async def ask(
+        self,
+        path: Path,
+        question: str | None,
+        listener: RunListener,
+        *,
+        mode: AnswerMode = AnswerMode.AUTO,
+        speak: bool = False,
+    ) -> Answer:
+        """Answer a question about a clip; text and sound go to the listener as they come.
+
+        Without a typed question the one asked in the clip is answered, else what happens there.
+        Raises MediaError for a file that cannot be used and ProviderError when no model answered.
+        """
+        run = Run(listener)
+        async with run.whole():
+            file, facts = await self._open(run, path)
+            hold = frames_to_hold(mode, facts.kind, self._crew)
+            self._announce_cost(run, facts)
+            async with AsyncExitStack() as voice:
+                speaker = Speaker(run, self._crew)
+                if speak:
+                    await voice.enter_async_context(speaker.speaking())
+                understood = await understand(run, self._crew, file, facts, hold_frames=hold)
+                asked = choose_question(question, understood.timeline, language=self._language(understood))
+                prompt, chosen = await prepare(
+                    run, self._crew, understood.timeline, asked, mode=mode, frames=understood.frames
+                )
+                text = await answer(
+                    run, self._crew, prompt, on_sentence=speaker.say if speak else lambda _sentence: None
+                )
+        return Answer(
+            job_id=run.job_id,
+            text=text,
+            question=asked,
+            mode=chosen,
+            timeline=replace(understood.timeline, notices=tuple(run.notices)),
+            notices=tuple(run.notices),
+            usages=tuple(run.usages),
+            timings_seconds=run.timings_seconds,
+            voice=speaker.clip,
+        )
+
+    async def timeline(self, path: Path, listener: RunListener) -> Timeline:
+        """What is seen and heard in a clip, in order. Raises MediaError."""
+        run = Run(listener)
+        async with run.whole():
+            file, facts = await self._open(run, path)
+            self._announce_cost(run, facts)
+            understood = await understand(run, self._crew, file, facts, hold_frames=0)
+        return replace(understood.timeline, notices=tuple(run.notices))
+
+    async def storyboard(self, path: Path, listener: RunListener) -> bytes:
+        """A PNG of the chosen frames with their times. Raises MediaError, also when the file has no picture."""
+        run = Run(listener)
+        async with run.whole():
+            file, facts = await self._open(run, path)
+            async with run.stage(Stage.FRAMES):
+                frames = await self._frames(file, facts)
+        return await draw_storyboard(frames)
+
+    async def estimate(self, path: Path, listener: RunListener) -> Estimate:
+        """What an answer about this clip will take and cost; nothing is paid for it. Raises MediaError."""
+        run = Run(listener)
+        async with run.whole():
+            file, facts = await self._open(run, path)
+            return await estimate_exactly(self._crew, file, facts)
+
+    async def _open(self, run: Run, path: Path) -> tuple[MediaFile, MediaProbe]:
+        run.notice(*self._standing)
+        async with run.stage(Stage.PROBE):
+            file = await open_media(path, self._crew.limits)
+            facts = await probe(file, self._crew.limits)
+        run.listener.event(
+            MediaProbed(
+                job_id=run.job_id,
+                at_seconds=run.at_seconds,
+                kind=facts.kind,
+                duration_seconds=facts.duration_seconds,
+                has_video=facts.has_video,
+                has_audio=facts.has_audio,
+            )
+        )
+        return file, facts
+
+    async def _frames(self, file: MediaFile, facts: MediaProbe) -> tuple[Frame, ...]:
+        async with aclosing(sample_frames(file, facts, self._crew.limits)) as items:
+            return tuple([item async for item in items if isinstance(item, Frame)])
+
+    def _announce_cost(self, run: Run, facts: MediaProbe) -> None:
+        cost_usd = estimate_ahead(self._crew, facts).cost_usd
+        run.listener.event(CostEstimated(job_id=run.job_id, at_seconds=run.at_seconds, cost_usd=cost_usd))
+
+    def _language(self, understood: Understanding) -> str | None:
+        return self._crew.language or understood.language
