@@ -1,0 +1,29 @@
+"""An emulated OpenAI: strict where the API is, honest about what it sees and hears, and able to fail on purpose."""
+
+from tests.simulator.openai_server.faults import Cut, Reset, Rewrite, Stall, Status, StreamError, TruncatedJson
+from tests.simulator.openai_server.images import SeenImage, image_tokens
+from tests.simulator.openai_server.minds import HeardSegment, HonestMind, Mind, SeenPicture
+from tests.simulator.openai_server.records import Call, ChatCall, SpeechCall, TranscriptionCall
+from tests.simulator.openai_server.server import Delays, OpenAIEmulator
+
+__all__ = [
+    "Call",
+    "ChatCall",
+    "Cut",
+    "Delays",
+    "HeardSegment",
+    "HonestMind",
+    "Mind",
+    "OpenAIEmulator",
+    "Reset",
+    "Rewrite",
+    "SeenImage",
+    "SeenPicture",
+    "SpeechCall",
+    "Stall",
+    "Status",
+    "StreamError",
+    "TranscriptionCall",
+    "TruncatedJson",
+    "image_tokens",
+]
