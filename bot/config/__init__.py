@@ -1,0 +1,39 @@
+"""Settings: read from config.toml and the environment, checked, completed by a preset."""
+
+from bot.config.loading import load_settings
+from bot.config.presets import PRESETS
+from bot.config.settings import (
+    AnswerSettings,
+    CaptionSettings,
+    ChatSettings,
+    DiscordSettings,
+    LogSettings,
+    MediaSettings,
+    ModelSettings,
+    OfflineSettings,
+    RoleSettings,
+    Settings,
+    SettingShown,
+    SpeechSettings,
+    TranscriptSettings,
+    WorkspaceSettings,
+)
+
+__all__ = [
+    "PRESETS",
+    "AnswerSettings",
+    "CaptionSettings",
+    "ChatSettings",
+    "DiscordSettings",
+    "LogSettings",
+    "MediaSettings",
+    "ModelSettings",
+    "OfflineSettings",
+    "RoleSettings",
+    "SettingShown",
+    "Settings",
+    "SpeechSettings",
+    "TranscriptSettings",
+    "WorkspaceSettings",
+    "load_settings",
+]

@@ -1,0 +1,316 @@
+"""Every setting with its type, bounds and default; the description is its comment line in config.toml."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, cast
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, StringConstraints
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bot.domain.answer import AnswerMode
+from bot.domain.role import Role
+
+OFFLINE = "offline"
+
+PresetName = Literal["auto", "balanced", "quality", "classic", "local", "offline"]
+Flavour = Literal["auto", "openai", "ollama", "vllm", "llamacpp", "localai", "speaches", "kokoro", "openrouter"]
+Effort = Literal["default", "none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+
+def _server_address(value: str) -> str:
+    """A base address as the SDK wants it; the messages never repeat the value."""
+    try:
+        parts = urlsplit(value)
+        port_is_right = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_right, parts = False, urlsplit("")
+    if not port_is_right or parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"\s", value):
+        raise ValueError("is not a web address such as http://localhost:11434/v1.")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("holds a user name or password; a key belongs in the environment.")
+    if parts.query or parts.fragment:
+        raise ValueError("must end with its path, without ? or #.")
+    if parts.path.rstrip("/").endswith(("/chat/completions", "/audio/speech", "/audio/transcriptions")):
+        raise ValueError("must end before the name of the endpoint, usually with /v1.")
+    return value.rstrip("/")
+
+
+def _key(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+        raise ValueError("holds a space, a line break or a letter that no key has.")
+    return value
+
+
+def _folder(value: Path) -> Path:
+    return value.expanduser()
+
+
+ServerAddress = Annotated[str, AfterValidator(_server_address)]
+Key = Annotated[SecretStr, AfterValidator(_key)]
+Folder = Annotated[Path, AfterValidator(_folder)]
+ModelName = Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=200)]
+Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+TesseractLanguage = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]+$")]
+Words = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+class Section(BaseModel):
+    """A table of config.toml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True)
+
+
+class ModelSettings(Section):
+    preset: PresetName = Field(
+        default="auto",
+        description="auto, balanced, quality, classic, local or offline; auto: balanced with a key, else offline",
+    )
+
+
+class RoleSettings(Section):
+    """Where one kind of hired work is done.
+
+    After loading, `base_url` is set unless the role is offline; `api_key` is None for a server without keys.
+    """
+
+    base_url: ServerAddress | None = Field(
+        default=None, description='Address of the server, up to /v1; "": OPENAI_BASE_URL, or as the preset says'
+    )
+    api_key: Key | None = Field(default=None, description="In the environment or a secret file only")
+    flavour: Flavour = Field(
+        default="auto",
+        description="auto, openai, ollama, vllm, llamacpp, localai, speaches, kokoro, openrouter; "
+        '"": as the preset says',
+    )
+    models: tuple[ModelName, ...] = Field(
+        default=(OFFLINE,), min_length=1, description='Tried in order; ["offline"]: no server; []: as the preset says'
+    )
+    timeout_seconds: float = Field(
+        default=60, gt=0, le=3600, description="Longest wait for the next byte; 0: as the preset says"
+    )
+    attempts: int = Field(default=3, ge=1, le=10, description="Calls per model before the next one is tried")
+    max_concurrency: int = Field(default=4, ge=1, le=64, description="Calls at the same time; 0: as the preset says")
+    max_wait_seconds: float = Field(
+        default=20, ge=0, le=600, description="Longest wait a server may ask for; beyond it, the next model is tried"
+    )
+
+    @property
+    def is_offline(self) -> bool:
+        """No server is asked for this role."""
+        return self.models == (OFFLINE,)
+
+
+class CaptionSettings(RoleSettings):
+    effort: Effort = Field(
+        default="default",
+        description='default (not sent), none, minimal, low, medium, high, xhigh or max; "": as the preset says',
+    )
+    frames_per_request: int = Field(default=8, ge=1, le=64, description="Frames in one request; 0: as the preset says")
+    image_edge_px: int = Field(
+        default=768, ge=64, le=2048, description="Longer edge of a frame that is sent; 0: as the preset says"
+    )
+    detail: Literal["low", "high", "original"] = Field(default="high", description="low, high or original")
+
+
+class TranscriptSettings(RoleSettings):
+    language: Language | None = Field(
+        default=None, description='Language spoken, such as en or zh; "": found by the model'
+    )
+    keywords: tuple[Words, ...] = Field(default=(), max_length=200, description="Names and words to expect")
+
+
+class ChatSettings(RoleSettings):
+    effort: Effort = Field(
+        default="default",
+        description='default (not sent), none, minimal, low, medium, high, xhigh or max; "": as the preset says',
+    )
+    max_output_tokens: int = Field(default=700, ge=16, le=128_000, description="Longest answer")
+    context_tokens: int = Field(
+        default=0,
+        ge=0,
+        le=10_000_000,
+        description="What the model can read; 0: as the preset says, or known by its name",
+    )
+    temperature: float | None = Field(default=None, ge=0, le=2, description='0 to 2; "": not sent')
+
+
+class SpeechSettings(RoleSettings):
+    voice: Words | None = Field(default=None, description='Name of the voice; "": as the preset says')
+    speed: float = Field(default=1.0, ge=0.25, le=4, description="0.25 to 4")
+    transport: Literal["auto", "rest", "realtime"] = Field(
+        default="auto",
+        description="rest, realtime (websocket), or auto: realtime for models with realtime in their name",
+    )
+    instructions: Annotated[str, StringConstraints(max_length=4096)] | None = Field(
+        default=None, description='How to speak, for models that can be told; "": nothing'
+    )
+    language: Language | None = Field(default=None, description='Language to speak; "": that of the answer')
+
+
+class MediaSettings(Section):
+    max_megabytes: float = Field(default=100, gt=0, le=4096, description="Largest file, in units of 1,048,576 bytes")
+    max_seconds: float = Field(default=3600, gt=0, le=86_400, description="Longest clip")
+    max_megapixels: float = Field(
+        default=33.1776, gt=0, le=200, description="Largest picture, in millions of pixels (8K)"
+    )
+    max_streams: int = Field(default=16, ge=1, le=256, description="Most streams in one file")
+    max_frames: int = Field(default=120, ge=2, le=1000, description="Most frames chosen from one clip")
+    sandbox: Literal["required", "best-effort"] = Field(
+        default="best-effort",
+        description="required: no start without Landlock and seccomp; best-effort: what the kernel has",
+    )
+
+
+class AnswerSettings(Section):
+    mode: AnswerMode = Field(
+        default=AnswerMode.AUTO,
+        description="auto, direct (frames go to the chat model), caption (words only) or map (long clips in windows)",
+    )
+    direct_max_frames: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="Most frames in direct mode when it is chosen by itself; 0: as the preset says",
+    )
+    evidence_tokens: int = Field(
+        default=24_000, ge=500, le=2_000_000, description="Longest timeline in a prompt; 0: as the preset says"
+    )
+    language: Language | None = Field(default=None, description='Language of the answer; "": that of the question')
+
+
+class OfflineSettings(Section):
+    fallback: bool = Field(default=True, description="Work here when no server answers; false: say what failed")
+    tesseract_languages: tuple[TesseractLanguage, ...] = Field(
+        default=("eng",),
+        min_length=1,
+        description='Languages of text on screen, as Tesseract names them: ["eng", "chi_sim"]',
+    )
+    workers: int = Field(
+        default=0, ge=0, le=64, description="Processes for recognising text and speech; 0: one per core"
+    )
+
+
+class WorkspaceSettings(Section):
+    directory: Folder | None = Field(
+        default=None, description='Where the files of a job live while it runs; "": the temporary folder of the system'
+    )
+
+
+class LogSettings(Section):
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="debug, info, warning or error"
+    )
+    format: Literal["plain", "json"] = Field(default="plain", description="plain, or json: one object per line")
+
+
+class DiscordSettings(Section):
+    token: Key | None = Field(default=None, description="DISCORD_TOKEN in the environment or a secret file only")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingShown:
+    """One setting as it may be printed: a secret is "set" or "not set". `source` is a place a person can go to."""
+
+    name: str
+    value: str
+    source: str
+
+
+class Settings(BaseSettings):
+    """The whole configuration, checked and complete; built by `load_settings`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    models: ModelSettings = ModelSettings()
+    captions: CaptionSettings = CaptionSettings()
+    transcripts: TranscriptSettings = TranscriptSettings()
+    chat: ChatSettings = ChatSettings()
+    speech: SpeechSettings = SpeechSettings()
+    media: MediaSettings = MediaSettings()
+    answer: AnswerSettings = AnswerSettings()
+    offline: OfflineSettings = OfflineSettings()
+    workspace: WorkspaceSettings = WorkspaceSettings()
+    log: LogSettings = LogSettings()
+    discord: DiscordSettings = DiscordSettings()
+
+    _sources: dict[str, str] = PrivateAttr(default_factory=dict[str, str])
+    _statements: tuple[str, ...] = PrivateAttr(default=())
+    _preset_reason: str = PrivateAttr(default="built without a configuration")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Nothing is read on the side: the layers come from `load_settings`, which knows the place of each value."""
+        return (init_settings,)
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """What the operator should be told once at the start: a preset chosen by itself, a role without a server."""
+        return self._statements
+
+    @property
+    def preset_reason(self) -> str:
+        """Why `models.preset` is what it is, as half a sentence."""
+        return self._preset_reason
+
+    def with_origin(self, *, sources: Mapping[str, str], statements: tuple[str, ...], preset_reason: str) -> "Settings":
+        """The same settings, knowing where each value came from."""
+        loaded = self.model_copy()
+        loaded._sources = dict(sources)
+        loaded._statements = statements
+        loaded._preset_reason = preset_reason
+        return loaded
+
+    def role(self, role: Role) -> RoleSettings:
+        """The section of a role."""
+        return {
+            Role.CAPTIONS: self.captions,
+            Role.TRANSCRIPTS: self.transcripts,
+            Role.CHAT: self.chat,
+            Role.SPEECH: self.speech,
+        }[role]
+
+    def describe(self) -> tuple[SettingShown, ...]:
+        """Every setting in the order of config.toml, with the place its value came from."""
+        return tuple(
+            SettingShown(
+                name=f"{section}.{name}",
+                value=_shown(getattr(getattr(self, section), name), secret=is_secret(field.annotation)),
+                source=self._sources.get(f"{section}.{name}", "default"),
+            )
+            for section, model in SECTIONS.items()
+            for name, field in model.model_fields.items()
+        )
+
+
+def is_secret(annotation: object) -> bool:
+    """Whether a field of this type may only come from the environment or a secret file."""
+    return "SecretStr" in str(annotation)
+
+
+def _shown(value: object, *, secret: bool) -> str:
+    if secret:
+        return "not set" if value is None else "set"
+    if value is None:
+        return '""'
+    if isinstance(value, tuple):
+        return ", ".join(map(str, cast("tuple[object, ...]", value))) or "[]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+SECTIONS: dict[str, type[Section]] = {
+    name: field.annotation
+    for name, field in Settings.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+}
