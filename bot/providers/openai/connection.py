@@ -1,0 +1,112 @@
+"""One endpoint's HTTP connections, through the vendor's SDK; everything comes back as untyped JSON or bytes."""
+
+from collections.abc import AsyncGenerator, Mapping
+
+import httpx2
+from openai import AsyncOpenAI, AsyncStream
+
+from bot.domain.media import EncodedAudio
+from bot.providers.openai.endpoint import Endpoint
+from bot.providers.openai.errors import malformed, translated, wrong_address
+from bot.providers.openai.untyped import mapping
+
+# The SDK wants a key; servers that need none ignore it.
+_NO_KEY = "none"
+
+
+class Connection:
+    """Calls to one endpoint over a shared pool of connections. Whoever makes it closes it.
+
+    Every method raises ProviderError, and never tries twice: that is the business of Retry.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.client = _client(endpoint)
+
+    async def aclose(self) -> None:
+        """Close all connections; calls under way fail."""
+        await self.client.close()
+
+    async def get(self, path: str) -> Mapping[str, object]:
+        """The JSON object at a path."""
+        with translated(self.endpoint):
+            reply = await self.client.get(path, cast_to=object)
+        return self._object(reply)
+
+    async def post(self, path: str, body: Mapping[str, object]) -> Mapping[str, object]:
+        """The JSON object that answers a JSON body."""
+        with translated(self.endpoint):
+            reply = await self.client.post(path, cast_to=object, body=dict(body))
+        return self._object(reply)
+
+    async def upload(self, path: str, fields: Mapping[str, object], audio: EncodedAudio) -> Mapping[str, object]:
+        """The JSON object that answers a form with a file."""
+        with translated(self.endpoint):
+            reply = await self.client.post(
+                path,
+                cast_to=object,
+                body=dict(fields),
+                files={"file": (audio.name, audio.data, audio.media_type)},
+                options={"headers": {"Content-Type": "multipart/form-data"}},
+            )
+        return self._object(reply)
+
+    async def events(self, path: str, body: Mapping[str, object]) -> AsyncGenerator[Mapping[str, object]]:
+        """The JSON objects of a stream of events, as they arrive. Errors in the stream are raised."""
+        with translated(self.endpoint):
+            stream = await self.client.post(
+                path, cast_to=object, body={**body, "stream": True}, stream=True, stream_cls=AsyncStream[object]
+            )
+        try:
+            if "event-stream" not in stream.response.headers.get("content-type", ""):
+                raise wrong_address(self.endpoint)
+            with translated(self.endpoint):
+                async for event in stream:
+                    yield mapping(event)
+        finally:
+            await stream.close()
+
+    async def sound(self, body: Mapping[str, object]) -> AsyncGenerator[bytes]:
+        """The bytes of a spoken sentence, as they arrive."""
+        with translated(self.endpoint):
+            response = self.client.audio.speech.with_streaming_response.create(
+                model=str(body["model"]),
+                voice=str(body["voice"]),
+                input=str(body["input"]),
+                extra_body=dict(body),
+            )
+            async with response as reply:
+                kind = reply.headers.get("content-type", "")
+                if kind.startswith("text/") or "json" in kind:
+                    raise wrong_address(self.endpoint)
+                async for piece in reply.iter_bytes():
+                    yield piece
+
+    def _object(self, reply: object) -> Mapping[str, object]:
+        """JSON objects only. Text, which is what HTML with status 200 becomes, means a wrong address."""
+        if isinstance(reply, str):
+            raise wrong_address(self.endpoint)
+        fields = mapping(reply)
+        if not fields:
+            raise malformed(self.endpoint)
+        return fields
+
+
+def _client(endpoint: Endpoint) -> AsyncOpenAI:
+    timeouts = endpoint.timeouts
+    client = AsyncOpenAI(
+        api_key=endpoint.api_key or _NO_KEY,
+        base_url=endpoint.base_url,
+        timeout=httpx2.Timeout(
+            connect=timeouts.connect_seconds,
+            read=timeouts.idle_seconds,
+            write=timeouts.send_seconds,
+            pool=timeouts.send_seconds,
+        ),
+        max_retries=0,
+    )
+    # The SDK fills these from OPENAI_* variables, which need not be meant for this endpoint.
+    client.organization = client.project = client.admin_api_key = None
+    client._custom_headers = {}  # pyright: ignore[reportPrivateUsage] - the SDK has no public way to refuse OPENAI_CUSTOM_HEADERS
+    return client

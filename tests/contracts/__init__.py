@@ -1,0 +1,1 @@
+"""What every provider of a Protocol must do, the doubles included."""

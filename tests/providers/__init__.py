@@ -1,0 +1,1 @@
+"""The adapters of hired work, tested over loopback sockets."""
