@@ -54,9 +54,8 @@ FILE_VARIABLES: dict[str, Setting] = {
     f"{variable}_FILE": setting for variable, setting in VARIABLES.items() if setting in SECRETS
 }
 FILE_SETTINGS: dict[str, tuple[str, ...]] = {
-    section: names
+    section: tuple(name for name in model.model_fields if (section, name) not in SECRETS)
     for section, model in SECTIONS.items()
-    if (names := tuple(name for name in model.model_fields if (section, name) not in SECRETS))
 }
 """What may stand in config.toml, by section."""
 

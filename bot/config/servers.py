@@ -15,7 +15,7 @@ OPENAI_ADDRESS = "https://api.openai.com/v1"
 Given = Mapping[Setting, Entry]
 
 _PRESET: Setting = ("models", "preset")
-_NEED_A_KEY = frozenset({"api.openai.com", "openrouter.ai"})
+_NEED_A_KEY = frozenset({"api.openai.com", "eu.api.openai.com", "us.api.openai.com", "openrouter.ai"})
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 

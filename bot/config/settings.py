@@ -1,7 +1,7 @@
 """Every setting with its type, bounds and default; the description is its comment line in config.toml."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -279,6 +279,11 @@ class Settings(BaseSettings):
             Role.SPEECH: self.speech,
         }[role]
 
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret in clear, for cutting them out of logs."""
+        found = (getattr(getattr(self, section), name) for section, name in _secret_settings())
+        return tuple(dict.fromkeys(secret.get_secret_value() for secret in found if secret is not None))
+
     def describe(self) -> tuple[SettingShown, ...]:
         """Every setting in the order of config.toml, with the place its value came from."""
         return tuple(
@@ -290,6 +295,13 @@ class Settings(BaseSettings):
             for section, model in SECTIONS.items()
             for name, field in model.model_fields.items()
         )
+
+
+def _secret_settings() -> Iterator[tuple[str, str]]:
+    for section, model in SECTIONS.items():
+        for name, field in model.model_fields.items():
+            if is_secret(field.annotation):
+                yield section, name
 
 
 def is_secret(annotation: object) -> bool:

@@ -38,21 +38,18 @@ def read_file(path: Path, problems: list[SettingsProblem]) -> dict[Setting, Entr
     places = _lines_of(text)
     entries: dict[Setting, Entry] = {}
     for section, table in document.items():
-        where = f"{shown}, line {places[section,]}"
-        if section not in FILE_SETTINGS or not isinstance(table, dict):
+        if not isinstance(table, dict) or section not in FILE_SETTINGS:
             if places[section,] not in leaked:
-                problems.append(_unknown_section(where, section, table))
-            continue
-        for name, raw in cast("dict[str, Any]", table).items():
-            line = places[section, name]
-            where = f"{shown}, line {line}"
-            if line in leaked:
+                problems.append(_unknown_section(f"{shown}, line {places[section,]}", section, table))
+        for name, raw in cast("dict[str, Any]", table).items() if isinstance(table, dict) else ():
+            where = f"{shown}, line {places[section, name]}"
+            if places[section, name] in leaked:
                 continue
-            if name not in FILE_SETTINGS[section]:
-                problems.append(_unknown_name(where, section, name))
-            else:
+            if name in FILE_SETTINGS.get(section, ()):
                 label = f"[{section}] {name}"
                 entries |= take((section, name), raw, place=where, label=label, problems=problems, typed=True)
+            elif section in FILE_SETTINGS or SECRET_NAME.search(name):
+                problems.append(_unknown_name(where, section, name))
     return entries
 
 
@@ -69,7 +66,7 @@ def _unknown_section(where: str, section: str, table: object) -> SettingsProblem
     elif meant := closest(section, FILE_SETTINGS):
         remedy = f"Did you mean [{meant}]?"
     else:
-        remedy = f"The sections are {', '.join(FILE_SETTINGS)}."
+        remedy = f"The sections are {', '.join(name for name, names in FILE_SETTINGS.items() if names)}."
     return SettingsProblem(where=where, what=f"[{section}] is not a section.", remedy=remedy)
 
 
@@ -84,7 +81,7 @@ def _unknown_name(where: str, section: str, name: str) -> SettingsProblem:
     elif homes:
         remedy = f"{name} belongs under [{'] or ['.join(homes)}]."
     else:
-        remedy = f"Its names are {', '.join(FILE_SETTINGS[section])}."
+        remedy = f"Its names are: {', '.join(FILE_SETTINGS[section]) or 'none'}."
     return SettingsProblem(where=where, what=f"[{section}] {name} is not a setting.", remedy=remedy)
 
 

@@ -1,0 +1,115 @@
+"""Logging to stderr, plain or as JSON lines, with secrets cut out of every line."""
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import TextIO
+
+from bot.config import LogSettings
+from bot.config.secrets import SECRET
+
+CUT = "[secret]"
+
+_END = r"[^\s\"'\\,;&<>]+"
+_CUTS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(?i)\b(bearer|basic)(\s+)[A-Za-z0-9._~+/=\-]{8,}"), rf"\1\2{CUT}"),
+    (
+        re.compile(
+            r"(?i)((?<![a-z_\-])(?:(?:x|bot|access|refresh|auth|discord|openai|client)[_\-])*"
+            r"(?:authorization|api[_\-]?key|token|secret|password)[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|bot)\s+)?)"
+            + _END
+        ),
+        rf"\1{CUT}",
+    ),
+    (
+        re.compile(
+            r"(?i)([?&](?:hm|ex|is|sig|signature|token|key|api[_\-]?key|access_token|x-amz-[a-z\-]+|se|sp|sv)=)" + _END
+        ),
+        rf"\1{CUT}",
+    ),
+    (re.compile(r"(/(?:webhooks|interactions)/\d+/)[A-Za-z0-9_\-]+"), rf"\1{CUT}"),
+    (re.compile(r"(://)[^\s/@]+@"), rf"\1{CUT}@"),
+    (SECRET, CUT),
+)
+
+_OURS = frozenset({"bot", "cogs", "kibitz", "__main__"})
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+
+def set_up_logging(settings: LogSettings, *, secrets: Iterable[str] = ()) -> None:
+    """Make one handler on stderr the only one of the process. `secrets` are values to cut wherever they appear.
+
+    Libraries are heard from WARNING, and from INFO when our level is debug: below that they log what is sent.
+    """
+    redact = redactor(secrets)
+    handler = _Stderr(
+        _JsonLines(redact) if settings.format == "json" else _Plain(redact),
+        libraries_from=logging.INFO if settings.level == "debug" else logging.WARNING,
+    )
+    logging.basicConfig(handlers=[handler], level=settings.level.upper(), force=True)
+
+
+def redactor(secrets: Iterable[str] = ()) -> Callable[[str], str]:
+    """A function that cuts what looks like a secret, and these secrets however they look, out of a text."""
+    known = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
+    exact = re.compile("|".join(map(re.escape, known))) if known else None
+
+    def redact(text: str) -> str:
+        if exact is not None:
+            text = exact.sub(CUT, text)
+        for pattern, replacement in _CUTS:
+            text = pattern.sub(replacement, text)
+        return text
+
+    return redact
+
+
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to whatever sys.stderr is at that moment."""
+
+    def __init__(self, formatter: logging.Formatter, *, libraries_from: int) -> None:
+        super().__init__()
+        self.setFormatter(formatter)
+        self.addFilter(lambda record: record.levelno >= libraries_from or record.name.partition(".")[0] in _OURS)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the library's name
+        """The library would print the arguments; the place is enough to repair the call."""
+        if sys.stderr is not None and not sys.stderr.closed:
+            sys.stderr.write(f"A log line could not be written: {record.pathname}, line {record.lineno}\n")
+
+
+class _Plain(logging.Formatter):
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redact(super().format(record))
+
+
+class _JsonLines(logging.Formatter):
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        super().__init__()
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        facts |= {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
+        if record.exc_info:
+            facts["error"] = self.formatException(record.exc_info)
+        return json.dumps({name: self._quiet(value) for name, value in facts.items()}, ensure_ascii=False)
+
+    def _quiet(self, value: object) -> object:
+        return value if value is None or isinstance(value, bool | int | float) else self._redact(str(value))
