@@ -37,11 +37,12 @@ def read_file(path: Path, problems: list[SettingsProblem]) -> dict[Setting, Entr
         return {}
     places = _lines_of(text)
     entries: dict[Setting, Entry] = {}
-    for section, table in document.items():
-        if not isinstance(table, dict) or section not in FILE_SETTINGS:
-            if places[section,] not in leaked:
-                problems.append(_unknown_section(f"{shown}, line {places[section,]}", section, table))
-        for name, raw in cast("dict[str, Any]", table).items() if isinstance(table, dict) else ():
+    for section, value in document.items():
+        table = cast("dict[str, Any]", value) if isinstance(value, dict) else None
+        if (table is None or section not in FILE_SETTINGS) and places[section,] not in leaked:
+            where = f"{shown}, line {places[section,]}"
+            problems.append(_unknown_section(where, section, is_table=table is not None))
+        for name, raw in (table or {}).items():
             where = f"{shown}, line {places[section, name]}"
             if places[section, name] in leaked:
                 continue
@@ -53,15 +54,15 @@ def read_file(path: Path, problems: list[SettingsProblem]) -> dict[Setting, Entr
     return entries
 
 
-def _unknown_section(where: str, section: str, table: object) -> SettingsProblem:
-    if not isinstance(table, dict) and SECRET_NAME.search(section):
+def _unknown_section(where: str, section: str, *, is_table: bool) -> SettingsProblem:
+    if not is_table and SECRET_NAME.search(section):
         return _leak(where, f"{section} is a secret.", "")
     if section in FILE_SETTINGS:
         return SettingsProblem(
             where=where, what=f"{section} is a section.", remedy=f"Write [{section}] above its names."
         )
     homes = [home for home, names in FILE_SETTINGS.items() if section in names]
-    if homes and not isinstance(table, dict):
+    if homes and not is_table:
         remedy = f"{section} belongs under [{'] or ['.join(homes)}]."
     elif meant := closest(section, FILE_SETTINGS):
         remedy = f"Did you mean [{meant}]?"
