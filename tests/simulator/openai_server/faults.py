@@ -8,12 +8,13 @@ from typing import Any
 
 from tests.simulator.openai_server.refusals import Refusal
 
-ENDPOINTS = ("any", "models", "chat", "captions", "answers", "transcriptions", "speech", "realtime")
+ENDPOINTS = ("any", "models", "chat", "captions", "answers", "transcriptions", "speech", "handshake", "realtime")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Answers with this status, body and headers instead of doing the work."""
+    """Answers with this status, body and headers instead of doing the work. In a websocket the response fails
+    with the type and code of the body."""
 
     status: int
     body: str = ""

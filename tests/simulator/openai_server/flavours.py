@@ -70,14 +70,16 @@ class SpeakingHabits:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flavour:
     """`models` None: the catalogue decides; else these ids exist, and `any_model` accepts every id.
-    `error_field` names the key of a refusal's body."""
+    `errors`: the body of a refusal, as OpenAI words it, without a code, with the status as code, or under `detail`
+    as a text (a list for 422) or an object. `props`: GET /props tells what the model can see."""
 
     name: str
     needs_key: bool = True
     models: tuple[str, ...] | None = None
     any_model: bool = False
     shutdown_dates: bool = True
-    error_field: Literal["error", "detail"] = "error"
+    errors: Literal["openai", "null_code", "numeric_code", "detail", "detail_object"] = "openai"
+    props: bool = False
     chat: ChatHabits = ChatHabits()
     hearing: HearingHabits = HearingHabits()
     speaking: SpeakingHabits = SpeakingHabits()
@@ -96,6 +98,7 @@ _LOCAL = Flavour(name="local", needs_key=False, any_model=True, shutdown_dates=F
 OLLAMA = replace(
     _LOCAL,
     name="ollama",
+    errors="null_code",
     models=("qwen3-vl:8b", "gpt-oss:20b"),
     any_model=False,
     chat=ChatHabits(
@@ -112,6 +115,8 @@ OLLAMA = replace(
 LLAMA_CPP = replace(
     _LOCAL,
     name="llama.cpp",
+    errors="numeric_code",
+    props=True,
     models=("qwen3-vl-8b",),
     any_model=True,
     chat=replace(_LOCAL_CHAT, reasoning_field="reasoning_content"),
@@ -122,6 +127,7 @@ LLAMA_CPP = replace(
 VLLM = replace(
     _LOCAL,
     name="vllm",
+    errors="numeric_code",
     models=("Qwen/Qwen3-VL-8B-Instruct", "openai/whisper-large-v3"),
     any_model=False,
     chat=replace(_LOCAL_CHAT, max_images=1),
@@ -134,7 +140,7 @@ SPEACHES = replace(
     name="speaches",
     models=("Systran/faster-whisper-large-v3", "speaches-ai/Kokoro-82M-v1.0-ONNX"),
     any_model=False,
-    error_field="detail",
+    errors="detail",
     chat=replace(_LOCAL_CHAT, offered=False),
     hearing=HearingHabits(by_model=False),
     speaking=SpeakingHabits(
@@ -172,7 +178,7 @@ KOKORO = replace(
     name="kokoro-fastapi",
     models=("kokoro", "tts-1", "tts-1-hd", "gpt-4o-mini-tts"),
     any_model=False,
-    error_field="detail",
+    errors="detail_object",
     chat=replace(_LOCAL_CHAT, offered=False),
     hearing=HearingHabits(offered=False),
     speaking=SpeakingHabits(

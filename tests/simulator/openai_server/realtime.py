@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from tests.simulator.openai_server.faults import Cut, Fault, Rewrite, Stall, StreamError
+from tests.simulator.openai_server.faults import Cut, Fault, Rewrite, Stall, Status, StreamError
 from tests.simulator.openai_server.flavours import OPENAI_VOICES
 from tests.simulator.openai_server.minds import HonestMind, Mind
 from tests.simulator.openai_server.records import SpeechCall
@@ -41,7 +41,7 @@ _CHUNK_BYTES = SPEECH_RATE_HZ * 2 // 5
 
 class RealtimeSession:
     """One connection. `record` registers a spoken text and says which fault it gets; `now` is the emulator's
-    clock; `first_byte` the delay before sound, in seconds."""
+    clock; `first_byte` the delay before sound, in seconds; `hang_up` drops the connection."""
 
     def __init__(
         self,
@@ -54,6 +54,7 @@ class RealtimeSession:
         first_byte: float,
         headers: dict[str, str],
         closing: asyncio.Event,
+        hang_up: Callable[[], object],
     ) -> None:
         self._socket = socket
         self._model = model
@@ -63,6 +64,7 @@ class RealtimeSession:
         self._first_byte = first_byte
         self._headers = headers
         self._closing = closing
+        self._hang_up = hang_up
         self._voice = "alloy"
         self._instructions = ""
         self._has_spoken = False
@@ -172,6 +174,11 @@ class RealtimeSession:
             spoken = fault.change(spoken)
         extra = {"metadata": asked.get("metadata"), "conversation_id": None}
         await self._send("response.created", response=_response(response_id, "in_progress", **extra))
+        if isinstance(fault, Status):
+            call.status, call.ended_seconds = fault.status, self._now()
+            error = json.loads(fault.body)["error"]
+            await self._send("response.done", response=_failed(response_id, error["type"], error["code"]))
+            return
         item = {"id": item_id, "object": "realtime.item", "type": "message", "role": "assistant"}
         await self._send(
             "response.output_item.added",
@@ -211,15 +218,13 @@ class RealtimeSession:
         match fault:
             case Cut(after=after) if after == piece:
                 call.status, call.ended_seconds = 0, self._now()
-                if self._socket._req is not None and self._socket._req.transport is not None:
-                    self._socket._req.transport.close()
+                self._hang_up()
                 return True
             case StreamError(after=after) if after == piece:
                 call.status, call.ended_seconds = 500, self._now()
                 error = {"type": "server_error", "code": fault.code, "message": fault.message, "param": None}
                 await self._send("error", error={**error, "event_id": None})
-                details = {"type": "failed", "error": {"type": "server_error", "code": fault.code}}
-                await self._send("response.done", response=_response(response_id, "failed", status_details=details))
+                await self._send("response.done", response=_failed(response_id, "server_error", fault.code))
                 return True
             case Stall(after=after) if after == piece and after > 0:
                 await wait_out(fault, self._closing)
@@ -306,6 +311,11 @@ def _response(response_id: str, status: str, **fields: Any) -> dict[str, Any]:
         "max_output_tokens": "inf",
     }
     return base | {key: value for key, value in fields.items() if value is not None}
+
+
+def _failed(response_id: str, kind: str, code: str | None) -> dict[str, Any]:
+    details = {"type": "failed", "error": {"type": kind, "code": code}}
+    return _response(response_id, "failed", status_details=details)
 
 
 def _usage(call: SpeechCall) -> dict[str, Any]:

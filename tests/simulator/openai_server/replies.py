@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.simulator.openai_server.faults import Cut, Fault, Reset, Stall, Status, StreamError, TruncatedJson
+from tests.simulator.openai_server.flavours import Flavour
 from tests.simulator.openai_server.records import Call
 from tests.simulator.openai_server.refusals import Refusal
 
@@ -146,15 +147,23 @@ class Stream:
         raise drop(self._request, self._call, flush=True)
 
 
-def refuse(call: Call | None, refusal: Refusal, error_field: str) -> web.Response:
-    """A refusal as the flavour words it: an OpenAI error body, or `detail`."""
+def refuse(call: Call | None, refusal: Refusal, flavour: Flavour) -> web.Response:
+    """A refusal as the flavour words it."""
     if call is not None:
         call.status = refusal.status
-    body: dict[str, Any] = {"error": refusal.error()}
-    if error_field == "detail":
-        if refusal.status == 422:
+    error = refusal.error()
+    body: dict[str, Any] = {"error": error}
+    match flavour.errors:
+        case "null_code":
+            error["code"] = None
+        case "numeric_code":
+            error["code"] = refusal.status
+        case "detail" | "detail_object" if refusal.status == 422:
             where = ["body", refusal.param or "model"]
             body = {"detail": [{"type": "value_error", "loc": where, "msg": refusal.message}]}
-        else:
+        case "detail":
             body = {"detail": refusal.message}
+        case "detail_object":
+            what = {"error": "validation_error", "message": refusal.message, "type": "invalid_request_error"}
+            body = {"detail": what}
     return web.json_response(body, status=refusal.status, headers={"x-request-id": new_id("req_")})

@@ -22,7 +22,7 @@ from tests.simulator.openai_server.minds import HonestMind, Mind
 from tests.simulator.openai_server.realtime import RealtimeSession, refusal_close_code
 from tests.simulator.openai_server.records import Call, ChatCall, SpeechCall, TranscriptionCall
 from tests.simulator.openai_server.refusals import Refusal, model_not_found, unknown_url
-from tests.simulator.openai_server.replies import DroppedError, Stream, before_work, new_id, refuse, send_json
+from tests.simulator.openai_server.replies import DroppedError, Stream, before_work, drop, new_id, refuse, send_json
 from tests.simulator.openai_server.sound import (
     CONTENT_TYPES,
     SPEECH_RATE_HZ,
@@ -86,6 +86,7 @@ class OpenAIEmulator:
         app.router.add_post("/v1/audio/transcriptions", self._route("transcriptions", TranscriptionCall, self._hear))
         app.router.add_post("/v1/audio/speech", self._route("speech", SpeechCall, self._speak))
         app.router.add_get("/v1/realtime", self._realtime)
+        app.router.add_get("/props", self._props)
         app.router.add_route("*", "/{path:.*}", self._unknown)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
@@ -127,7 +128,7 @@ class OpenAIEmulator:
 
     def fail(self, endpoint: str, *faults: Fault | None, at: int = 1, always: bool = False) -> None:
         """Plans faults for an endpoint: `models`, `chat` (or only its `captions` or `answers`), `transcriptions`,
-        `speech`, `realtime` (the handshake is not counted, each response is), `any`. See FaultPlan.plan."""
+        `speech`, `handshake` and `realtime` (each response of a websocket), `any`. See FaultPlan.plan."""
         self._faults.plan(endpoint, *faults, at=at, always=always)
 
     def heal(self) -> None:
@@ -175,7 +176,7 @@ class OpenAIEmulator:
             try:
                 return await work(request, call)
             except Refusal as refusal:
-                return refuse(call, refusal, self.flavour.error_field)
+                return refuse(call, refusal, self.flavour)
             except (DroppedError, ConnectionError):
                 call.status = 0
                 return web.Response(status=499)
@@ -185,7 +186,14 @@ class OpenAIEmulator:
         return handle
 
     async def _unknown(self, request: web.Request) -> web.StreamResponse:
-        return refuse(None, unknown_url(request.method, request.path), self.flavour.error_field)
+        return refuse(None, unknown_url(request.method, request.path), self.flavour)
+
+    async def _props(self, request: web.Request) -> web.StreamResponse:
+        if not self.flavour.props:
+            return await self._unknown(request)
+        settings = {"n_ctx": self.flavour.chat.context_tokens or 32_768}
+        modalities = {"vision": self.flavour.chat.offered, "audio": False}
+        return web.json_response({"default_generation_settings": settings, "total_slots": 4, "modalities": modalities})
 
     def _authorise(self, request: web.Request) -> None:
         if not self.flavour.needs_key:
@@ -423,12 +431,24 @@ class OpenAIEmulator:
     async def _realtime(self, request: web.Request) -> web.StreamResponse:
         if not self.flavour.speaking.realtime:
             return await self._unknown(request)
+        model = request.query.get("model", "")
+        call = Call(
+            endpoint="handshake", model=model, at_seconds=self.now(), size_bytes=0, headers=dict(request.headers)
+        )
+        self.requests.append(call)
+        try:
+            planned = await before_work(request, call, self._faults.take("handshake"), self._closing)
+        except DroppedError:
+            return web.Response(status=499)
+        if planned is not None:
+            return planned
         socket = web.WebSocketResponse(max_msg_size=16 * 1024 * 1024)
         await socket.prepare(request)
-        model = request.query.get("model", "")
+        call.status = 101
         try:
             self._check_handshake(request, model)
         except Refusal as refusal:
+            call.status = refusal.status
             await socket.send_json({"type": "error", "event_id": new_id("event_"), "error": refusal.error()})
             reason = f"{refusal.kind}.{refusal.code}".encode()
             await socket.close(code=refusal_close_code(refusal), message=reason)
@@ -442,8 +462,10 @@ class OpenAIEmulator:
             first_byte=self.delays.first_speech_byte,
             headers=dict(request.headers),
             closing=self._closing,
+            hang_up=lambda: drop(request, call, flush=True),
         )
         await session.run()
+        call.ended_seconds = self.now()
         return socket
 
     def _check_handshake(self, request: web.Request, model: str) -> None:

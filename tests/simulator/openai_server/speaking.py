@@ -55,7 +55,7 @@ def _check_speed(call: SpeechCall, flavour: Flavour) -> None:
     speed: Any = call.body.get("speed", 1.0)
     low, high = flavour.speaking.speed
     if isinstance(speed, bool) or not isinstance(speed, int | float) or not low <= speed <= high:
-        status = 422 if flavour.error_field == "detail" else 400
+        status = 422 if flavour.errors in ("detail", "detail_object") else 400
         raise Refusal(status, f"Input should be between {low} and {high}", param="speed", code="invalid_value")
     call.speed = float(speed)
 
