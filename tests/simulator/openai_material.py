@@ -3,6 +3,8 @@
 import base64
 import io
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from openai import AsyncOpenAI
 from PIL import Image
 
+from tests import clips
 from tests.simulator.openai_server import OpenAIEmulator
 
 CAPTION_SCHEMA: dict[str, Any] = {
@@ -86,22 +89,10 @@ def encode(
     return subprocess.run(command, input=samples.tobytes(), capture_output=True, check=True).stdout
 
 
-def flite(text: str) -> NDArray[np.float32]:
-    """Spoken words as mono samples at 16 kHz."""
-    command = (
-        "ffmpeg",
-        "-v",
-        "error",
-        "-f",
-        "lavfi",
-        "-i",
-        f"flite=text='{text}':voice=slt",
-        "-ar",
-        "16000",
-        "-ac",
-        "1",
-        "-f",
-        "f32le",
-        "-",
-    )
-    return np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, dtype=np.float32)
+def spoken(text: str) -> NDArray[np.float32]:
+    """Words spoken by flite as mono samples at 16 kHz."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "speech.wav")
+        clips.speech(text, path)
+        pcm = path.read_bytes()[44:]
+    return np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32_768

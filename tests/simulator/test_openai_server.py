@@ -13,15 +13,16 @@ import openai
 import pytest
 from PIL import Image
 
+from tests import clips
 from tests.simulator.openai_material import (
     CAPTION_SCHEMA,
     caption_request,
     encode,
-    flite,
     image_part,
     picture,
     sdk,
     sound,
+    spoken,
 )
 from tests.simulator.openai_server import (
     Cut,
@@ -211,14 +212,15 @@ async def test_captions_name_the_colour_of_each_picture_at_its_time() -> None:
         assert f"is {colour}," in caption["caption"]
 
 
-@pytest.mark.parametrize(
-    ("colour", "name"),
-    [
-        ("#ff0000", "red"), ("#ff8000", "orange"), ("#ffff00", "yellow"), ("#008000", "green"), ("#00ffff", "cyan"),
-        ("#0000ff", "blue"), ("#800080", "magenta"), ("#000000", "black"), ("#ffffff", "white"), ("#808080", "grey"),
-        ("#7a4a20", "brown"),
-    ],
-)  # fmt: skip
+HUES = {
+    "#ff0000": "red", "#ff8000": "orange", "#ffff00": "yellow", "#008000": "green", "#00ffff": "cyan",
+    "#0000ff": "blue", "#800080": "purple", "#ff60a0": "pink", "#000000": "black", "#ffffff": "white",
+    "#808080": "grey", "#7a4a20": "brown",
+}  # fmt: skip
+IN_CLIPS = {f"#{bytes(rgb).hex()}": name for name, rgb in clips.COLOURS.items()}
+
+
+@pytest.mark.parametrize(("colour", "name"), (HUES | IN_CLIPS).items())
 async def test_colours_have_their_names(colour: str, name: str) -> None:
     async with OpenAIEmulator() as emulator, sdk(emulator) as client:
         reply = await client.chat.completions.create(**caption_request(("", colour), schema=None))
@@ -324,7 +326,7 @@ async def test_tones_are_heard_with_their_times_and_silence_is_not() -> None:
 
 async def test_learnt_speech_is_recognised_after_encoding_and_at_its_place() -> None:
     mind = HonestMind()
-    hello, other = flite("the quick brown fox jumps over the lazy dog"), flite("seven silver swans swam south")
+    hello, other = spoken("the quick brown fox jumps over the lazy dog"), spoken("seven silver swans swam south")
     mind.learn_speech(hello, "the quick brown fox")
     mind.learn_speech(other, "seven silver swans")
     gap = np.zeros(16_000, dtype=np.float32)

@@ -178,8 +178,8 @@ def _clock(seconds: float) -> str:
 
 
 _HUES = (
-    (15, "red"), (40, "orange"), (70, "yellow"), (165, "green"), (200, "cyan"), (260, "blue"), (290, "purple"),
-    (335, "magenta"), (360, "red"),
+    (15, "red"), (40, "orange"), (70, "yellow"), (165, "green"), (200, "cyan"), (260, "blue"), (310, "purple"),
+    (345, "pink"), (360, "red"),
 )  # fmt: skip
 
 
