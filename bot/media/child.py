@@ -41,6 +41,7 @@ class Complaint(StrEnum):
     CODEC_REFUSED = "codec_refused"
     FORMAT_REFUSED = "format_refused"
     TOO_BIG = "too_big"
+    TOO_MANY_STREAMS = "too_many_streams"
     NO_STREAM = "no_stream"
     CORRUPT = "corrupt"
     OTHER = "other"
@@ -53,6 +54,7 @@ _SIGNS: tuple[tuple[bytes, Complaint], ...] = (
     (b"Format not on whitelist", Complaint.FORMAT_REFUSED),
     (b"not on whitelist", Complaint.FORMAT_REFUSED),
     (b"not compatible with", Complaint.FORMAT_REFUSED),
+    (b"max_streams", Complaint.TOO_MANY_STREAMS),
     (b"Picture size", Complaint.TOO_BIG),
     (b"Cannot allocate memory", Complaint.TOO_BIG),
     (b"does not contain any stream", Complaint.NO_STREAM),
@@ -67,12 +69,13 @@ _SIGNS: tuple[tuple[bytes, Complaint], ...] = (
 
 
 class ChildFailed(Exception):  # noqa: N818 - it says what happened; callers turn it into a MediaError
-    """A child ended without doing its work."""
+    """A child ended without doing its work. `status` is its exit status, None where it had none."""
 
-    def __init__(self, fault: ChildFault, complaint: Complaint = Complaint.NONE) -> None:
-        super().__init__(f"{fault}, {complaint}")
+    def __init__(self, fault: ChildFault, complaint: Complaint = Complaint.NONE, *, status: int | None = None) -> None:
+        super().__init__(f"{fault}, {complaint}, status {status}")
         self.fault = fault
         self.complaint = complaint
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +84,12 @@ class ChildEnd:
 
     fault: ChildFault | None
     complaint: Complaint
+    status: int
 
     def check(self) -> None:
         """Raise ChildFailed unless the child did its work."""
         if self.fault is not None:
-            raise ChildFailed(self.fault, self.complaint)
+            raise ChildFailed(self.fault, self.complaint, status=self.status)
 
 
 class ChildPipe:
@@ -160,7 +164,7 @@ class Child:
         """Wait for its exit."""
         status = await self._process.wait()
         await asyncio.wait([self._listening])
-        return ChildEnd(fault=self._fault(status), complaint=_complaint(self._seen))
+        return ChildEnd(fault=self._fault(status), complaint=_complaint(self._seen), status=status)
 
     def expire(self) -> None:
         """End it because its time is over."""

@@ -15,6 +15,11 @@ CODECS = (
 _PROTOCOLS = "file,pipe"
 _LOOK_AHEAD = "10M"
 _THREADS = 2
+_SHOWN = (
+    "format=format_name,start_time,duration"
+    ":stream=index,codec_type,codec_name,width,height,sample_aspect_ratio,avg_frame_rate,start_time,sample_rate,channels"
+    ":stream_disposition=default,attached_pic:stream_side_data=rotation"
+)
 
 Argument = str | int | float
 
@@ -62,9 +67,10 @@ def pipe_input(form: str, **options: Argument) -> Stream:
     return _ffmpeg.input("pipe:0", format=form, protocol_whitelist=_PROTOCOLS, **options)
 
 
-def output(stream: Stream, target: str = "pipe:1", **options: Argument) -> Stream:
-    """End a stream in a pipe."""
-    return _ffmpeg.output(stream, target, **options)
+def output(stream: Stream, target: str = "pipe:1", *, also: Stream | None = None, **options: Argument) -> Stream:
+    """End a stream, or two together, in a pipe."""
+    streams = (stream,) if also is None else (stream, also)
+    return _ffmpeg.output(*streams, target, **options)
 
 
 def ffmpeg_argv(*outputs: Stream) -> list[str]:
@@ -78,7 +84,7 @@ def ffmpeg_argv(*outputs: Stream) -> list[str]:
 def ffprobe_argv(path: Path, limits: MediaLimits) -> list[str]:
     """The command line that describes a file as JSON."""
     options = [part for name, value in input_options(limits).items() for part in (f"-{name}", str(value))]
-    shown = ("-show_format", "-show_streams", "-of", "json")
+    shown = ("-show_entries", _SHOWN, "-of", "json")
     return ["ffprobe", "-hide_banner", "-v", "error", *options, *shown, "-i", input_url(path)]
 
 

@@ -1,0 +1,301 @@
+"""What a file is, from its content alone, and whether it is within the limits; before anything is decoded or paid."""
+
+import asyncio
+import math
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ValidationError
+
+from bot.domain.errors import MediaError
+from bot.domain.media import AudioStream, MediaFile, MediaKind, MediaProbe, VideoStream
+from bot.media.child import ChildFailed, ChildFault, Complaint, open_child, run_child
+from bot.media.graph import ffmpeg_argv, ffprobe_argv, media_input, output
+from bot.media.limits import MediaLimits
+from bot.media.picture import looks_like_picture, probe_picture
+
+VIDEO_CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg", "gif", "prores", "png"})
+AUDIO_CODECS = frozenset({"aac", "mp3", "opus", "vorbis", "flac", "alac"})
+_PCM = ("pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_u8", "pcm_mulaw", "pcm_alaw")
+
+_HEAD_BYTES = 512
+_KNOWN_HEADS = (b"\x1aE\xdf\xa3", b"OggS", b"RIFF", b"ID3", b"fLaC", b"GIF8")
+_MOST_REPORT_BYTES = 2**20
+_ODDEST_PIXEL = 8.0
+_SLACK_SECONDS = 0.1
+
+
+def _number(value: object) -> float | None:
+    """A finite number from what ffprobe prints ("N/A" and fractions included), else None."""
+    try:
+        top, _, bottom = str(value).replace(":", "/").partition("/")
+        number = float(top) / float(bottom or 1)
+    except (ValueError, ZeroDivisionError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+_Number = Annotated[float | None, BeforeValidator(_number)]
+
+
+class _SideData(BaseModel):
+    rotation: _Number = None
+
+
+class _Disposition(BaseModel):
+    default: int = 0
+    attached_pic: int = 0
+
+
+class _Stream(BaseModel):
+    index: int
+    codec_type: str = ""
+    codec_name: str = ""
+    width: int = 0
+    height: int = 0
+    sample_aspect_ratio: _Number = None
+    avg_frame_rate: _Number = None
+    start_time: _Number = None
+    sample_rate: _Number = None
+    channels: int = 0
+    disposition: _Disposition = _Disposition()
+    side_data_list: tuple[_SideData, ...] = ()
+
+    @property
+    def rotation_degrees(self) -> int:
+        """Clockwise turn that makes the picture upright, to the nearest quarter."""
+        turn = next((side.rotation for side in self.side_data_list if side.rotation is not None), 0.0)
+        return round(-turn / 90) * 90 % 360
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Width and height in square pixels, turned upright."""
+        shape = self.sample_aspect_ratio or 1.0
+        if not 1 / _ODDEST_PIXEL <= shape <= _ODDEST_PIXEL:
+            shape = 1.0
+        width, height = max(1, round(self.width * shape)), self.height
+        return (height, width) if self.rotation_degrees % 180 else (width, height)
+
+
+class _Format(BaseModel):
+    format_name: str = ""
+    start_time: _Number = None
+    duration: _Number = None
+
+
+class _Report(BaseModel):
+    streams: tuple[_Stream, ...] = ()
+    format: _Format = _Format()
+
+
+class _Walk(BaseModel):
+    """What walking through all packets, without decoding any, found."""
+
+    seconds: float = 0.0
+    pictures: int = 0
+
+
+async def probe(file: MediaFile, limits: MediaLimits) -> MediaProbe:
+    """Describe a file. Raises MediaError for what is no media, is broken, or is beyond a limit.
+
+    `duration_seconds` is measured by walking through the file, not read from its header.
+    """
+    head = await asyncio.to_thread(_head, file.path)
+    if looks_like_picture(head) and not head.startswith(b"GIF8"):
+        return await _picture(file, limits)
+    async with asyncio.TaskGroup() as group:
+        reporting = group.create_task(_report(file, limits), name="ffprobe")
+        walking = group.create_task(_walk(file, limits), name="packet-walk")
+    report, walk = reporting.result(), walking.result()
+    if isinstance(report, ChildFailed):
+        raise _refusal(report, head)
+    if report.format.format_name == "gif" and walk.pictures <= 1:
+        return await _picture(file, limits)
+    video = _best_video(report)
+    audio = _best_audio(report)
+    if len(report.streams) > limits.max_streams:
+        raise _too_many_streams()
+    if video is None and audio is None:
+        raise MediaError(
+            "media_unknown_kind", "The file holds neither pictures nor sound I can use. Send a video, sound or picture."
+        )
+    duration = _duration(report, walk, video)
+    if duration is not None and duration > limits.max_seconds:
+        raise MediaError(
+            "media_too_long", f"The clip is longer than {limits.max_seconds / 60:.0f} minutes. Cut it and send a part."
+        )
+    _check_codecs(video, audio)
+    _check_size(video, limits)
+    origin = min((s.start_time for s in (video, audio) if s and s.start_time is not None), default=0.0)
+    return MediaProbe(
+        kind=MediaKind.VIDEO if video else MediaKind.AUDIO,
+        container=report.format.format_name.split(",")[0],
+        size_bytes=file.size_bytes,
+        duration_seconds=duration,
+        video=_video(video, origin) if video else None,
+        audio=_audio(audio, origin) if audio else None,
+    )
+
+
+async def _report(file: MediaFile, limits: MediaLimits) -> "_Report | ChildFailed":
+    try:
+        said = await run_child(
+            ffprobe_argv(file.path, limits),
+            readable=[file.path],
+            limits=limits,
+            wall_seconds=limits.probe_wall_seconds,
+            max_output_bytes=_MOST_REPORT_BYTES,
+        )
+        return _Report.model_validate_json(said.decode("utf-8", errors="replace"))
+    except ChildFailed as failure:
+        return failure
+    except ValidationError:
+        return ChildFailed(ChildFault.STATUS, Complaint.CORRUPT)
+
+
+async def _walk(file: MediaFile, limits: MediaLimits) -> _Walk:
+    """Where the last packet ends and how many pictures there are; zero where that cannot be found."""
+    source = media_input(file.path, limits, t=limits.max_seconds + 1)
+    argv = ffmpeg_argv(output(source["V?"], "-", also=source["a?"], c="copy", f="null", progress="pipe:1"))
+    try:
+        async with open_child(
+            argv, readable=[file.path], limits=limits, wall_seconds=limits.probe_wall_seconds
+        ) as child:
+            lines = (await child.stdout.read_all()).decode("ascii", errors="replace").splitlines()
+    except ChildFailed:
+        return _Walk()
+    told: dict[str, float] = {}
+    for line in lines:
+        name, _, value = line.partition("=")
+        told[name] = _number(value) or 0.0
+    return _Walk(seconds=max(0.0, told.get("out_time_us", 0.0) / 1e6), pictures=round(told.get("frame", 0.0)))
+
+
+def _duration(report: _Report, walk: _Walk, video: _Stream | None) -> float | None:
+    """What was walked through; the header's word where it differs by no more than the last picture's stay."""
+    declared = report.format.duration
+    if not walk.seconds:
+        return declared or None
+    stay = 1 / video.avg_frame_rate if video is not None and video.avg_frame_rate else 0.0
+    if declared is not None and -_SLACK_SECONDS <= declared - walk.seconds <= stay + _SLACK_SECONDS:
+        return declared
+    return walk.seconds
+
+
+async def _picture(file: MediaFile, limits: MediaLimits) -> MediaProbe:
+    facts = await probe_picture(file, limits)
+    return MediaProbe(
+        kind=MediaKind.PICTURE,
+        container=facts.format,
+        size_bytes=file.size_bytes,
+        duration_seconds=0.0,
+        video=VideoStream(index=0, codec=facts.format, width=facts.width, height=facts.height),
+    )
+
+
+def _best_video(report: _Report) -> _Stream | None:
+    """The largest picture stream that is no cover; a usable one before an unusable one, then the default one."""
+    streams = [s for s in report.streams if s.codec_type == "video" and not s.disposition.attached_pic]
+    return max(
+        streams,
+        key=lambda s: (s.codec_name in VIDEO_CODECS, s.disposition.default, s.width * s.height, -s.index),
+        default=None,
+    )
+
+
+def _best_audio(report: _Report) -> _Stream | None:
+    """The default sound stream, a usable one before an unusable one, then the one with most channels."""
+    streams = [s for s in report.streams if s.codec_type == "audio"]
+    return max(
+        streams,
+        key=lambda s: (_audible(s), s.disposition.default, s.channels, -s.index),
+        default=None,
+    )
+
+
+def _audible(stream: _Stream) -> bool:
+    return stream.codec_name in AUDIO_CODECS or stream.codec_name in _PCM
+
+
+def _check_codecs(video: _Stream | None, audio: _Stream | None) -> None:
+    if video is not None and video.codec_name not in VIDEO_CODECS:
+        raise MediaError(
+            "media_codec_refused", "The pictures are in a format I do not open. Convert the clip to MP4 with H.264."
+        )
+    if video is None and audio is not None and not _audible(audio):
+        raise MediaError(
+            "media_codec_refused", "The sound is in a format I do not open. Convert it to MP3, M4A, OGG or WAV."
+        )
+
+
+def _check_size(video: _Stream | None, limits: MediaLimits) -> None:
+    if video is None:
+        return
+    if video.width < 1 or video.height < 1:
+        raise _broken()
+    if video.width * video.height > limits.max_pixels:
+        raise MediaError(
+            "media_too_many_pixels", "The pictures have too many pixels. Scale the clip down to 4K or less."
+        )
+
+
+def _video(stream: _Stream, origin: float) -> VideoStream:
+    width, height = stream.upright
+    rate = stream.avg_frame_rate
+    return VideoStream(
+        index=stream.index,
+        codec=stream.codec_name,
+        width=width,
+        height=height,
+        rotation_degrees=stream.rotation_degrees,
+        frame_rate_hz=rate if rate and rate > 0 else None,
+        start_seconds=max(0.0, (stream.start_time or origin) - origin),
+    )
+
+
+def _audio(stream: _Stream, origin: float) -> AudioStream:
+    return AudioStream(
+        index=stream.index,
+        codec=stream.codec_name,
+        rate_hz=round(stream.sample_rate or 0),
+        channels=stream.channels,
+        start_seconds=max(0.0, (stream.start_time or origin) - origin),
+    )
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as opened:
+            return opened.read(_HEAD_BYTES)
+    except OSError as error:
+        raise MediaError("media_unreadable", "The file cannot be read. Send it again.") from error
+
+
+def _refusal(failure: ChildFailed, head: bytes) -> MediaError:
+    if failure.fault is ChildFault.MISSING:
+        return MediaError(
+            "media_tool_missing", "ffmpeg is not installed here. Install it, then run the doctor command."
+        )
+    if failure.fault is ChildFault.SANDBOX:
+        return MediaError("media_sandbox_missing", "The sandbox this bot is set to require is not available here.")
+    if failure.fault is ChildFault.TIMEOUT:
+        return MediaError(
+            "media_timeout", "The file took too long to examine. Send a shorter one, or convert it to MP4."
+        )
+    if failure.complaint is Complaint.TOO_MANY_STREAMS:
+        return _too_many_streams()
+    if head.startswith(_KNOWN_HEADS) or head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free"}:
+        return _broken()
+    return MediaError(
+        "media_unknown_kind", "That is not a video, sound or picture I know. Send MP4, WebM, MP3 or JPEG."
+    )
+
+
+def _too_many_streams() -> MediaError:
+    return MediaError(
+        "media_too_many_streams", "The file holds too many tracks. Export it with one picture and one sound."
+    )
+
+
+def _broken() -> MediaError:
+    return MediaError("media_broken", "The file is damaged or incomplete. Export it again and resend it.")
