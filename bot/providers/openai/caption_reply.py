@@ -51,9 +51,9 @@ def read_captions(reply: str) -> tuple[Described, ...]:
 
 
 def read_plain(reply: str) -> Described | None:
-    """A whole reply as the caption of the only frame; None when it is an excuse instead."""
+    """A whole reply as the caption of the only frame; None when it is an excuse, or data without a caption."""
     text = " ".join(reply.split())
-    if not text or _EXCUSE.match(text):
+    if not text or text.startswith(("{", "[", "```")) or _EXCUSE.match(text):
         return None
     return Described(at_seconds=None, text=text, text_on_screen=None)
 

@@ -14,9 +14,9 @@ from bot.providers.openai import pictures
 from bot.providers.openai.billing import usage_of_tokens
 from bot.providers.openai.capabilities import Capabilities, Learner, drop_parameter, guess
 from bot.providers.openai.caption_reply import Described, match, read_captions, read_plain
-from bot.providers.openai.completion import PATH, ChatSettings, Reply, chat_body, read_reply
+from bot.providers.openai.completion import PATH, ChatSettings, Reply, chat_body, declined, read_reply
 from bot.providers.openai.connection import Connection
-from bot.providers.openai.errors import RejectionError, malformed
+from bot.providers.openai.errors import RejectionError
 from bot.providers.retry import Retry
 
 _TOKENS_PER_FRAME = 160
@@ -52,8 +52,8 @@ _ANSWER_FORMAT = {
 
 _RULES = """\
 You describe still frames from one video clip, in the order of their times. Each frame follows its time as t=MM:SS.s.
-Say in one or two short sentences what changed since the previous frame: people, actions, objects, place. Do not repeat \
-what stays the same. Describe the first frame of the clip in full.
+Say in one or two short sentences what changed since the previous frame: people, actions, objects, place. Do not \
+repeat what stays the same. Describe the first frame of the clip in full.
 If nothing changed, the caption is an empty string.
 Copy readable text on the screen word for word into text_on_screen, null when there is none.
 Describe only what can be seen. Never guess names, causes or times.
@@ -112,21 +112,22 @@ class OpenAICaptioner:
             await self._after(rejection, work, frames, shrunk)
             return
         described = match(frames, read_captions(reply.text))
-        if not described and len(frames) == 1 and (plain := read_plain(reply.text)) is not None:
+        plain = None if described else read_plain(reply.text)
+        if plain is not None and len(frames) == 1:
             described = {0: plain}
         work.take(frames, described)
         missing = [frame for position, frame in enumerate(frames) if position not in described]
-        if missing and reply.is_cut and len(missing) < len(frames):
-            await self._in_parts(work, [missing], shrunk)
-        elif not described and len(frames) > 1:
-            await self._one_by_one(work, frames, shrunk)
-        elif not described:
-            work.failed(malformed(self._endpoint))
-
-    async def _one_by_one(self, work: "_Work", frames: list[Frame], shrunk: bool) -> None:
-        """For a server whose one text about several frames cannot be told apart."""
-        self._learner.learn(one_by_one=True)
-        await self._in_parts(work, [[frame] for frame in frames], shrunk)
+        if len(missing) < len(frames):
+            if missing and reply.is_cut:
+                await self._in_parts(work, [missing], shrunk)
+        elif reply.is_cut and len(frames) > 1:
+            await self._in_parts(work, _halves(frames), shrunk)
+        elif plain is not None:
+            # One text about several frames cannot be told apart, and the next reply will not be different.
+            self._learner.learn(one_by_one=True)
+            await self._in_parts(work, [[frame] for frame in frames], shrunk)
+        else:
+            work.failed(declined(self._endpoint))
 
     async def _after(self, rejection: RejectionError, work: "_Work", frames: list[Frame], shrunk: bool) -> None:
         """Another way after a rejection that no dropped parameter heals."""
@@ -134,8 +135,7 @@ class OpenAICaptioner:
             self._learner.learn(max_images=rejection.max_images)
             await self._describe(work, frames, shrunk=shrunk)
         elif rejection.category is ProviderCategory.TOO_LARGE and not rejection.about_image and len(frames) > 1:
-            half = len(frames) // 2
-            await self._in_parts(work, [frames[:half], frames[half:]], shrunk)
+            await self._in_parts(work, _halves(frames), shrunk)
         elif (rejection.about_image or rejection.category is ProviderCategory.TOO_LARGE) and not shrunk:
             smaller = [await asyncio.to_thread(self._resize, frame) for frame in frames]
             await self._describe(work, smaller, shrunk=True)
@@ -181,6 +181,11 @@ class OpenAICaptioner:
         if not is_plain and capabilities.accepts("response_format"):
             body["response_format"] = _ANSWER_FORMAT
         return body
+
+
+def _halves(frames: list[Frame]) -> list[list[Frame]]:
+    half = len(frames) // 2
+    return [frames[:half], frames[half:]]
 
 
 _ABOUT_THE_FRAMES = frozenset({ProviderCategory.BAD_REQUEST, ProviderCategory.TOO_LARGE, ProviderCategory.REFUSED})

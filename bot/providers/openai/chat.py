@@ -1,0 +1,171 @@
+"""Answers from a chat model, streamed."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+
+from bot.domain.answer import Prompt
+from bot.domain.errors import ProviderCategory, ProviderError
+from bot.domain.media import Frame
+from bot.domain.timeline import Notice, NoticeCode
+from bot.providers.base import AnswerDelta, AnswerEnd, FinishReason
+from bot.providers.image_tokens import Detail
+from bot.providers.openai import pictures
+from bot.providers.openai.billing import usage_of_tokens
+from bot.providers.openai.capabilities import Capabilities, Learner, drop_parameter, guess
+from bot.providers.openai.completion import PATH, ChatSettings, chat_body, content_text
+from bot.providers.openai.connection import Connection
+from bot.providers.openai.errors import RejectionError, interrupted, malformed, wrong_address
+from bot.providers.openai.thinking import ThoughtFilter
+from bot.providers.openai.untyped import mapping, sequence, string
+from bot.providers.retry import Retry
+from bot.providers.streams import Begun, begin, resume
+
+Item = AnswerDelta | AnswerEnd | Notice
+
+_REASONS = {"length": FinishReason.LENGTH, "max_tokens": FinishReason.LENGTH, "content_filter": FinishReason.FILTERED}
+
+
+class OpenAIChatModel:
+    """A ChatModel over streamed chat completions. `resize` makes a frame smaller for servers that find it too
+    large; it runs in a thread."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        model: str,
+        detail: Detail = Detail.HIGH,
+        settings: ChatSettings | None = None,
+        retry: Retry | None = None,
+        resize: Callable[[Frame], Frame] = pictures.shrink,
+    ) -> None:
+        self._connection = connection
+        self._endpoint = connection.endpoint
+        self._model = model
+        self._detail = detail
+        self._settings = settings or ChatSettings()
+        self._retry = retry or Retry()
+        self._resize = resize
+        self._learner = Learner(guess(connection.endpoint, model))
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What is known of the model so far."""
+        return self._learner.current
+
+    async def answer(self, prompt: Prompt) -> AsyncIterator[Item]:
+        """The answer as it is written. Frames beyond what the server takes are thinned out evenly, with a Notice."""
+        begun = await self._retry.call(lambda: self._begin(prompt))
+        async with aclosing(resume(begun)) as items:
+            async for item in items:
+                yield item
+
+    async def _begin(self, prompt: Prompt, *, shrunk: bool = False) -> Begun[Item]:
+        """The stream with its first words, asked for again where the frames were too many or too large."""
+        frames = prompt.frames
+        if self.capabilities.max_images is not None:
+            frames = _thinned(frames, self.capabilities.max_images)
+        try:
+            return await self._learner.call(
+                lambda capabilities: begin(self._stream(prompt, frames, capabilities)), drop_parameter
+            )
+        except RejectionError as rejection:
+            if rejection.max_images is not None and rejection.max_images < len(frames):
+                self._learner.learn(max_images=rejection.max_images)
+                return await self._begin(prompt, shrunk=shrunk)
+            too_large = rejection.about_image or rejection.category is ProviderCategory.TOO_LARGE
+            if too_large and frames and not shrunk:
+                smaller = tuple([await asyncio.to_thread(self._resize, frame) for frame in prompt.frames])
+                return await self._begin(replace(prompt, frames=smaller), shrunk=True)
+            raise
+
+    async def _stream(
+        self, prompt: Prompt, frames: Sequence[Frame], capabilities: Capabilities
+    ) -> AsyncGenerator[Item]:
+        if len(frames) < len(prompt.frames):
+            yield _dropped(len(prompt.frames) - len(frames), len(prompt.frames))
+        thoughts = ThoughtFilter()
+        reason: str | None = None
+        usage: object = None
+        has_events = has_text = False
+        try:
+            async with aclosing(self._connection.events(PATH, self._body(prompt, frames, capabilities))) as events:
+                async for event in events:
+                    has_events = True
+                    usage = event.get("usage") or usage
+                    for choice in map(mapping, sequence(event.get("choices"))[:1]):
+                        reason = string(choice.get("finish_reason")) or reason
+                        text = thoughts.feed(content_text(mapping(choice.get("delta")).get("content")))
+                        if text.strip() or (text and has_text):
+                            has_text = True
+                            yield AnswerDelta(text=text)
+        except ProviderError as error:
+            if has_text:
+                raise interrupted(self._endpoint, error) from error
+            raise
+        if rest := thoughts.finish():
+            has_text = True
+            yield AnswerDelta(text=rest)
+        self._check_end(reason, has_events=has_events, has_text=has_text)
+        tokens = pictures.picture_tokens(self._model, frames, self._detail)
+        yield AnswerEnd(
+            reason=_REASONS.get(reason or "", FinishReason.COMPLETE),
+            usage=usage_of_tokens(self._endpoint, self._model, usage, image_tokens=tokens),
+        )
+
+    def _check_end(self, reason: str | None, *, has_events: bool, has_text: bool) -> None:
+        """A stream that just ends was cut; one without words is no answer."""
+        if not has_events:
+            raise wrong_address(self._endpoint)
+        if reason is None:
+            raise interrupted(self._endpoint) if has_text else malformed(self._endpoint)
+        if has_text or reason == "content_filter":
+            return
+        if reason in _REASONS:
+            raise ProviderError(
+                "no_room",
+                f"{self._endpoint.role}: the model used up its limit before the first word. Raise the output limit.",
+                category=ProviderCategory.TOO_LARGE,
+            )
+        raise malformed(self._endpoint)
+
+    def _body(self, prompt: Prompt, frames: Sequence[Frame], capabilities: Capabilities) -> dict[str, object]:
+        content = (
+            [
+                {"type": "text", "text": prompt.evidence},
+                *pictures.picture_parts(frames, self._detail, capabilities),
+                {"type": "text", "text": prompt.question.text},
+            ]
+            if frames
+            else f"{prompt.evidence}\n\n{prompt.question.text}"
+        )
+        body = chat_body(
+            model=self._model,
+            rules=prompt.rules,
+            content=content,
+            max_tokens=prompt.max_output_tokens,
+            settings=self._settings,
+            capabilities=capabilities,
+        )
+        if capabilities.accepts("stream_options"):
+            body["stream_options"] = {"include_usage": True}
+        return body
+
+
+def _thinned(frames: tuple[Frame, ...], limit: int) -> tuple[Frame, ...]:
+    """At most `limit` frames, evenly spread, the first and the last among them."""
+    if len(frames) <= limit:
+        return frames
+    if limit <= 1:
+        return frames[len(frames) // 2 :][:limit]
+    step = (len(frames) - 1) / (limit - 1)
+    return tuple(frames[round(position * step)] for position in range(limit))
+
+
+def _dropped(missing: int, total: int) -> Notice:
+    return Notice(
+        code=NoticeCode.FRAMES_DROPPED,
+        public=f"The model looked at {total - missing} of {total} frames; its server takes no more at once.",
+    )
