@@ -9,7 +9,6 @@ from bot.media.limits import MediaLimits
 from bot.providers.base import Captioner, ChatModel, Synthesizer, Transcriber
 from bot.providers.image_tokens import Detail
 
-
 OFFLINE_PROVIDER = "offline"
 
 

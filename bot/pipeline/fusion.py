@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Sequence
 
 from bot.domain.answer import AnswerMode, Prompt, Question
@@ -111,7 +112,7 @@ def compose_from_notes(timeline: Timeline, notes: Sequence[str], question: Quest
     lines = [line for note in notes for line in note.splitlines() if line.strip()]
     while lines and estimate_tokens("\n".join(lines)) > crew.evidence_tokens:
         lines = [line for position, line in enumerate(lines) if position % 4 != 3]
-    quoted = [f"NOTE {json.dumps(line.strip(), ensure_ascii=False)}" for line in lines]
+    quoted = [f"NOTE {_quoted(line.strip())}" for line in lines]
     return Prompt(
         rules=RULES,
         evidence=_fenced([_length_line(timeline), *quoted, *_notice_lines(timeline)]),
@@ -135,10 +136,20 @@ def _fenced(lines: Sequence[str]) -> str:
 
 
 def _line(moment: Moment) -> str:
-    """JSON quoting keeps words on their line and inside their quotes."""
     words = f"{moment.speaker}: {moment.text}" if moment.speaker else moment.text
-    quoted = f" {json.dumps(words, ensure_ascii=False)}" if words else ""
+    quoted = f" {_quoted(words)}" if words else ""
     return f"[{window(moment)}] {moment.kind.value.upper()}{quoted}"
+
+
+def _quoted(words: str) -> str:
+    """JSON quoting keeps words on their line and inside their quotes; what no reader sees (format characters,
+    odd line ends) is left out, so that nothing hidden reaches the model."""
+    visible = "".join(c for c in words if unicodedata.category(c) not in _INVISIBLE)
+    return json.dumps(visible, ensure_ascii=False)
+
+
+# Format characters (bidirectional controls, tags, zero width), line and paragraph separators, surrogates.
+_INVISIBLE = frozenset({"Cf", "Zl", "Zp", "Cs"})
 
 
 def _length_line(timeline: Timeline) -> str:
