@@ -1,0 +1,39 @@
+# Each target works alone on a fresh clone: it installs what is missing first.
+# With another Python: make test PYTHON=python3.13
+
+PYTHON ?= python3
+PYTEST_ARGS ?= -n auto --dist loadfile
+export PYTHON
+
+python := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench run clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+setup: ## install what is missing: system packages, Python packages from the lock
+	@sh .ci/setup
+
+demo: setup ## answer a question about a clip it makes itself; no key, no network
+	@$(python) -m tests.demo
+
+test: setup ## run all tests
+	@$(python) -m pytest $(PYTEST_ARGS)
+
+check: setup ## format, lint, types, stairs, tests: what CI runs
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/pyright
+	@.venv/bin/lint-imports
+	@$(python) -m pytest $(PYTEST_ARGS)
+
+bench: setup ## measure against the plain recipe; writes build/bench.json
+	@$(python) -m tests.bench
+
+run: setup ## run the bot
+	@$(python) -m bot run
+
+clean: ## remove everything the other targets made
+	rm -rf .venv .tools build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
