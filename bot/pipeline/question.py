@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 
 from bot.domain.answer import Question, QuestionSource
-from bot.domain.speech import Segment
 
 DEFAULT_QUESTIONS = {"en": "What happens here?", "zh": "这里发生了什么？"}
 
@@ -27,17 +26,17 @@ def is_question(sentence: str) -> bool:
     return bool(_MARKED.search(text) or _ENGLISH_OPENING.match(text) or _CHINESE.search(text.rstrip("。.")))
 
 
-def spoken_question(segments: Sequence[Segment]) -> str | None:
-    """The last sentence in the clip that asks; None when nobody asks."""
-    sentences = [part.strip() for segment in segments for part in _SENTENCE.findall(segment.text)]
+def spoken_question(spoken: Sequence[str]) -> str | None:
+    """The last sentence in the clip that asks; None when nobody asks. `spoken` is in order of time."""
+    sentences = [part.strip() for words in spoken for part in _SENTENCE.findall(words)]
     return next((sentence for sentence in reversed(sentences) if is_question(sentence)), None)
 
 
-def choose_question(typed: str | None, segments: Sequence[Segment], *, language: str | None) -> Question:
+def choose_question(typed: str | None, spoken: Sequence[str], *, language: str | None) -> Question:
     """The typed question wins; then the clip's own; then the default one in `language` (BCP 47)."""
     if typed is not None and typed.strip():
         return Question(source=QuestionSource.TYPED, text=typed.strip(), language=language)
-    asked = spoken_question(segments)
+    asked = spoken_question(spoken)
     if asked is not None:
         return Question(source=QuestionSource.SPOKEN, text=asked, language=language)
     default = DEFAULT_QUESTIONS.get((language or "en").split("-")[0].lower(), DEFAULT_QUESTIONS["en"])

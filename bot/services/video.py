@@ -8,7 +8,7 @@ from pathlib import Path
 from bot.domain.answer import Answer, AnswerMode
 from bot.domain.events import CostEstimated, MediaProbed, RunListener, Stage
 from bot.domain.media import Frame, MediaFile, MediaProbe
-from bot.domain.timeline import Notice, Timeline
+from bot.domain.timeline import MomentKind, Notice, Timeline
 from bot.media.frames import sample_frames
 from bot.media.intake import open_media
 from bot.media.probe import probe
@@ -20,7 +20,7 @@ from bot.pipeline.fusion import frames_to_hold
 from bot.pipeline.question import choose_question
 from bot.pipeline.run import Run
 from bot.pipeline.speaking import Speaker
-from bot.pipeline.video import Understanding, understand
+from bot.pipeline.video import understand
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,8 @@ class VideoService:
                 if speak:
                     await voice.enter_async_context(speaker.speaking())
                 understood = await understand(run, self._crew, file, facts, hold_frames=hold)
-                asked = choose_question(question, understood.timeline, language=self._language(understood))
+                spoken = [moment.text for moment in understood.timeline.of(MomentKind.HEARD)]
+                asked = choose_question(question, spoken, language=self._crew.language or understood.language)
                 prompt, chosen = await prepare(
                     run, self._crew, understood.timeline, asked, mode=mode, frames=understood.frames
                 )
@@ -124,6 +125,3 @@ class VideoService:
     def _announce_cost(self, run: Run, facts: MediaProbe) -> None:
         cost_usd = estimate_ahead(self._crew, facts).cost_usd
         run.listener.event(CostEstimated(job_id=run.job_id, at_seconds=run.at_seconds, cost_usd=cost_usd))
-
-    def _language(self, understood: Understanding) -> str | None:
-        return self._crew.language or understood.language

@@ -3,12 +3,7 @@
 import pytest
 
 from bot.domain.answer import QuestionSource
-from bot.domain.speech import Segment
 from bot.pipeline.question import choose_question, is_question
-
-
-def said(*texts: str) -> list[Segment]:
-    return [Segment(start_seconds=n, end_seconds=n + 1, text=text) for n, text in enumerate(texts)]
 
 
 @pytest.mark.parametrize(
@@ -33,16 +28,16 @@ def test_does_not_ask(text: str) -> None:
 
 
 def test_a_typed_question_wins() -> None:
-    chosen = choose_question("  Why? ", said("what is this"), language=None)
+    chosen = choose_question("  Why? ", ["what is this"], language=None)
     assert (chosen.source, chosen.text) == (QuestionSource.TYPED, "Why?")
 
 
 def test_the_last_question_of_the_clip_is_next() -> None:
-    chosen = choose_question(" ", said("What is it? A cup.", "And what colour is it? Bye."), language="en")
+    chosen = choose_question(" ", ["What is it? A cup.", "And what colour is it? Bye."], language="en")
     assert (chosen.source, chosen.text) == (QuestionSource.SPOKEN, "And what colour is it?")
 
 
 @pytest.mark.parametrize(("language", "text"), [(None, "What happens here?"), ("zh-CN", "这里发生了什么？")])
 def test_else_what_happens_here(language: str | None, text: str) -> None:
-    chosen = choose_question(None, said("It is red."), language=language)
+    chosen = choose_question(None, ["It is red."], language=language)
     assert (chosen.source, chosen.text) == (QuestionSource.DEFAULT, text)

@@ -1,0 +1,220 @@
+"""Builds everything from the settings and closes it; the only place that knows every vendor."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from bot.config import RoleSettings, Settings
+from bot.domain.role import Role
+from bot.domain.timeline import Notice, NoticeCode
+from bot.media.encode import encode_upload
+from bot.media.limits import MediaLimits
+from bot.pipeline.crew import OFFLINE_PROVIDER, Crew, ModelRef
+from bot.providers.base import Captioner, ChatModel, Synthesizer, Transcriber
+from bot.providers.fallback import (
+    Chain,
+    FallbackCaptioner,
+    FallbackChatModel,
+    FallbackSynthesizer,
+    FallbackTranscriber,
+)
+from bot.providers.image_tokens import Detail
+from bot.providers.offline import OfflineCaptioner, OfflineChatModel, OfflineSynthesizer, OfflineTranscriber
+from bot.providers.openai.captions import OpenAICaptioner
+from bot.providers.openai.chat import OpenAIChatModel
+from bot.providers.openai.completion import ChatSettings
+from bot.providers.openai.connection import Connection
+from bot.providers.openai.endpoint import Endpoint, Flavour, Timeouts
+from bot.providers.openai.realtime import RealtimeSynthesizer
+from bot.providers.openai.speech import RestSynthesizer, Voice
+from bot.providers.openai.speech_choice import choose_synthesizer
+from bot.providers.openai.transcripts import OpenAITranscriber
+from bot.providers.retry import Retry
+from bot.services.video import VideoService
+
+Provider = TypeVar("Provider")
+
+OFFLINE_NOTICE = Notice(
+    code=NoticeCode.OFFLINE,
+    public="Answered on this machine without any model: text on screen, measured pictures and English speech only.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """What the command line and the cogs work with."""
+
+    settings: Settings
+    crew: Crew
+    video: VideoService
+
+
+@asynccontextmanager
+async def open_app(settings: Settings) -> AsyncGenerator[App]:
+    """Everything open for as long as the block lasts. Opens no connection by itself."""
+    async with AsyncExitStack() as stack:
+        crew = _crew(settings, stack)
+        standing = (OFFLINE_NOTICE,) if settings.chat.is_offline else ()
+        yield App(settings=settings, crew=crew, video=VideoService(crew, standing=standing))
+
+
+def endpoint_of(settings: Settings, role: Role) -> Endpoint | None:
+    """Where a role's work is sent; None when it is done here."""
+    chosen = settings.role(role)
+    if chosen.is_offline or chosen.base_url is None:
+        return None
+    flavour = Flavour(chosen.flavour)
+    return Endpoint(
+        role=role,
+        base_url=chosen.base_url,
+        api_key=None if chosen.api_key is None else chosen.api_key.get_secret_value(),
+        flavour=flavour,
+        timeouts=Timeouts(idle_seconds=chosen.timeout_seconds),
+        is_free=flavour.is_local,
+    )
+
+
+def media_limits(settings: Settings) -> MediaLimits:
+    """The limits of the media room as configured; frames are decoded no larger than they are sent."""
+    media = settings.media
+    return MediaLimits(
+        max_bytes=round(media.max_megabytes * 2**20),
+        max_seconds=media.max_seconds,
+        max_pixels=round(media.max_megapixels * 1_000_000),
+        max_streams=media.max_streams,
+        max_frames=media.max_frames,
+        image_edge_px=settings.captions.image_edge_px,
+        sandbox=media.sandbox,
+    )
+
+
+def _crew(settings: Settings, stack: AsyncExitStack) -> Crew:
+    limits = media_limits(settings)
+    return Crew(
+        captioner=FallbackCaptioner(Chain(Role.CAPTIONS, _captioners(settings, stack))),
+        transcriber=FallbackTranscriber(Chain(Role.TRANSCRIPTS, _transcribers(settings, limits, stack))),
+        chat=FallbackChatModel(Chain(Role.CHAT, _chat_models(settings, stack))),
+        synthesizer=FallbackSynthesizer(Chain(Role.SPEECH, _synthesizers(settings, stack))),
+        models={role: _models(settings.role(role)) for role in Role},
+        gates={role: asyncio.Semaphore(settings.role(role).max_concurrency) for role in Role},
+        limits=limits,
+        frames_per_request=settings.captions.frames_per_request,
+        caption_edge_px=settings.captions.image_edge_px,
+        caption_detail=Detail(settings.captions.detail),
+        direct_max_frames=0 if settings.chat.is_offline else settings.answer.direct_max_frames,
+        evidence_tokens=_evidence_tokens(settings),
+        max_output_tokens=settings.chat.max_output_tokens,
+        keywords=settings.transcripts.keywords,
+        language=settings.answer.language,
+    )
+
+
+def _models(role: RoleSettings) -> tuple[ModelRef, ...]:
+    provider = OFFLINE_PROVIDER if role.is_offline else str(role.flavour)
+    return tuple(ModelRef(provider=provider, model=model) for model in role.models)
+
+
+def _evidence_tokens(settings: Settings) -> int:
+    """At most half of what the model can read, so that rules, question and answer fit beside it."""
+    context = settings.chat.context_tokens
+    return min(settings.answer.evidence_tokens, context // 2) if context else settings.answer.evidence_tokens
+
+
+def _captioners(settings: Settings, stack: AsyncExitStack) -> list[Captioner]:
+    role = settings.captions
+
+    def hire(connection: Connection, model: str) -> Captioner:
+        return OpenAICaptioner(
+            connection,
+            model=model,
+            detail=Detail(role.detail),
+            settings=_chat_settings(role.effort),
+            retry=_retry(role),
+        )
+
+    hired = _hired(settings, Role.CAPTIONS, stack, hire)
+    return _with_offline(hired, settings, lambda: OfflineCaptioner(languages=settings.offline.tesseract_languages))
+
+
+def _transcribers(settings: Settings, limits: MediaLimits, stack: AsyncExitStack) -> list[Transcriber]:
+    role = settings.transcripts
+
+    def hire(connection: Connection, model: str) -> Transcriber:
+        return OpenAITranscriber(
+            connection, model=model, encode=partial(encode_upload, limits=limits), retry=_retry(role)
+        )
+
+    def stay() -> Transcriber:
+        transcriber = OfflineTranscriber(workers=settings.offline.workers)
+        stack.push_async_callback(transcriber.aclose)
+        return transcriber
+
+    return _with_offline(_hired(settings, Role.TRANSCRIPTS, stack, hire), settings, stay)
+
+
+def _chat_models(settings: Settings, stack: AsyncExitStack) -> list[ChatModel]:
+    role = settings.chat
+
+    def hire(connection: Connection, model: str) -> ChatModel:
+        return OpenAIChatModel(
+            connection,
+            model=model,
+            detail=Detail(settings.captions.detail),
+            settings=_chat_settings(role.effort, role.temperature),
+            retry=_retry(role),
+        )
+
+    return _with_offline(_hired(settings, Role.CHAT, stack, hire), settings, OfflineChatModel)
+
+
+def _synthesizers(settings: Settings, stack: AsyncExitStack) -> list[Synthesizer]:
+    """In the order of the list, except that a REST model is paired with the first realtime one for servers that no
+    longer offer speech over REST."""
+    role = settings.speech
+    voice = Voice(name=role.voice or "alloy", speed=role.speed, instructions=role.instructions)
+
+    def hire(connection: Connection, model: str) -> Synthesizer:
+        rest = RestSynthesizer(connection, model=model, voice=voice, retry=_retry(role))
+        if role.transport == "rest":
+            return rest
+        if role.transport == "realtime" or _is_realtime(model):
+            return RealtimeSynthesizer(connection, model=model, voice=voice, retry=_retry(role))
+        successor = next((name for name in role.models if _is_realtime(name)), None)
+        if successor is None:
+            return rest
+        realtime = RealtimeSynthesizer(connection, model=successor, voice=voice, retry=_retry(role))
+        return choose_synthesizer(connection.endpoint, rest=rest, realtime=realtime)
+
+    return _with_offline(_hired(settings, Role.SPEECH, stack, hire), settings, OfflineSynthesizer)
+
+
+def _is_realtime(model: str) -> bool:
+    return "realtime" in model
+
+
+def _hired(
+    settings: Settings, role: Role, stack: AsyncExitStack, hire: Callable[[Connection, str], Provider]
+) -> list[Provider]:
+    """One provider per configured model, over one connection; none when the role is offline."""
+    endpoint = endpoint_of(settings, role)
+    if endpoint is None:
+        return []
+    connection = Connection(endpoint)
+    stack.push_async_callback(connection.aclose)
+    return [hire(connection, model) for model in settings.role(role).models]
+
+
+def _with_offline(hired: list[Provider], settings: Settings, stay: Callable[[], Provider]) -> list[Provider]:
+    """The offline provider works alone, or as the last resort where the operator wants one."""
+    return [*hired, stay()] if not hired or settings.offline.fallback else hired
+
+
+def _chat_settings(effort: str, temperature: float | None = None) -> ChatSettings:
+    return ChatSettings(reasoning_effort=None if effort == "default" else effort, temperature=temperature)
+
+
+def _retry(role: RoleSettings) -> Retry:
+    return Retry(attempts=role.attempts, longest_wish_seconds=role.max_wait_seconds)
