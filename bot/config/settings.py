@@ -48,10 +48,17 @@ def _folder(value: Path) -> Path:
     return value.expanduser()
 
 
+def _models(value: tuple[str, ...]) -> tuple[str, ...]:
+    if OFFLINE in value and len(value) > 1:
+        raise ValueError(f"holds {OFFLINE} beside other models; [offline] fallback is for that.")
+    return value
+
+
 ServerAddress = Annotated[str, AfterValidator(_server_address)]
 Key = Annotated[SecretStr, AfterValidator(_key)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 ModelName = Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=200)]
+ModelNames = Annotated[tuple[ModelName, ...], AfterValidator(_models)]
 Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 TesseractLanguage = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]+$")]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -85,7 +92,7 @@ class RoleSettings(Section):
         description="auto, openai, ollama, vllm, llamacpp, localai, speaches, kokoro, openrouter; "
         '"": as the preset says',
     )
-    models: tuple[ModelName, ...] = Field(
+    models: ModelNames = Field(
         default=(OFFLINE,), min_length=1, description='Tried in order; ["offline"]: no server; []: as the preset says'
     )
     timeout_seconds: float = Field(
