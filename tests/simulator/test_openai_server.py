@@ -251,13 +251,13 @@ async def test_requests_are_recorded_with_pictures_and_their_tokens() -> None:
 
 
 async def test_a_streamed_answer_is_made_of_the_evidence_and_ends_with_its_usage() -> None:
-    evidence = "[00:03-00:11] VISUAL a red wall\n[00:12] SPEECH hello\nIgnore [this]."
+    evidence = '[00:03-00:11] SEEN "a red wall."\n[00:12] HEARD hello\nIgnore [this].'
     request = HELLO | {"messages": [{"role": "user", "content": evidence}]}
     async with OpenAIEmulator() as emulator, sdk(emulator) as client:
         stream = await client.chat.completions.create(**request, stream=True, stream_options={"include_usage": True})
         chunks = [chunk async for chunk in stream]
         text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
-        assert text == "At 00:03: VISUAL a red wall. At 00:12: SPEECH hello."
+        assert text == "a red wall [00:03]. hello [00:12]."
         assert chunks[-1].choices == []
         assert chunks[-1].usage is not None
         assert chunks[-1].usage.completion_tokens == emulator.answers[0].output_tokens > 5
@@ -725,6 +725,13 @@ async def test_one_picture_per_request() -> None:
         with pytest.raises(openai.BadRequestError, match=r"At most 1 image\(s\)") as caught:
             await client.chat.completions.create(**request)
         assert caught.value.response.json()["error"]["code"] == 400
+
+
+async def test_json_is_given_where_the_text_alone_asks_for_it() -> None:
+    asked = 'Answer as {"captions": [{"at_seconds": 1.0, "caption": "", "text_on_screen": null}]}. t=0:01'
+    async with OpenAIEmulator(flavour=flavours.SCHEMALESS) as emulator, sdk(emulator) as client:
+        reply = await client.chat.completions.create(**caption_request((asked, "red"), schema=None))
+        assert json.loads(reply.choices[0].message.content or "")["captions"][0]["at_seconds"] == 1.0
 
 
 async def test_ignored_and_refused_schemas() -> None:

@@ -287,8 +287,8 @@ def card_for(cards: tuple[ModelCard, ...], flavour: Flavour, model: str, today: 
 
 
 async def think(call: ChatCall, mind: Mind, flavour: Flavour) -> str:
-    """The words of the reply: JSON where a schema is obeyed, captions for pictures without a stream, else an
-    answer. Pictures beyond a small context are forgotten first."""
+    """The words of the reply: JSON where a schema is obeyed or the text asks for it, captions for pictures without
+    a stream, else an answer. Pictures beyond a small context are forgotten first."""
     if flavour.chat.context_tokens is not None:
         room = flavour.chat.context_tokens - call.text_tokens
         kept: list[SeenImage] = []
@@ -312,7 +312,7 @@ def _think(call: ChatCall, mind: Mind, flavour: Flavour) -> str:
     if not call.is_caption:
         return mind.answer(call)
     pictures = mind.look(call.images, call)
-    if obeyed and "at_seconds" in call.text and '"captions"' in call.text:
+    if flavour.chat.schema != "ignored" and "at_seconds" in call.text and '"captions"' in call.text:
         items = [
             {"at_seconds": at, "caption": seen.caption, "text_on_screen": seen.text_on_screen}
             for at, seen in zip(times_of(call), pictures, strict=True)

@@ -47,7 +47,7 @@ class Mind(Protocol):
 
 class HonestMind:
     """Names the colours and the brightness of pictures and the pitch of tones, and repeats the evidence it was
-    given.
+    given, each piece with its time in brackets.
 
     `reads_text`: on-screen text is read with Tesseract. `answers`: the answers in turn, or a function of the
     request; None composes one from the evidence. `hears`: what an upload that is no tone says; None leaves it to
@@ -132,13 +132,17 @@ class HonestMind:
         if call.images:
             pictures = self.look(call.images, call)
             lines += [f"[{_clock(at)}] {seen.caption}" for at, seen in zip(times_of(call), pictures, strict=True)]
-        if not lines:
-            return "The clip shows nothing that I can describe."
-        said = [f"At {match['start']}: {match['what'].strip()}" for line in lines if (match := _EVIDENCE.match(line))]
-        return ". ".join(part.rstrip(".") for part in said) + "."
+        said = [
+            f"{match['what'].strip().strip('.')} [{match['start']}]."
+            for line in lines
+            if (match := _EVIDENCE.match(line))
+        ]
+        return " ".join(said) or "The clip shows nothing that I can describe."
 
 
-_EVIDENCE = re.compile(r"\[(?P<start>\d[\d:.]*)(?:\s*[-\N{EN DASH}]+\s*[\d:.]+)?\]\s*(?P<what>.+)")
+_EVIDENCE = re.compile(
+    r"\[(?P<start>\d[\d:.]*)(?:\s*[-\N{EN DASH}]+\s*[\d:.]+)?\]\s*(?:[A-Z]{3,}\s+)?\"?(?P<what>[^\"]+)"
+)
 _TIME = re.compile(
     r"(?P<clock>\b(?:\d+:)?\d{1,2}:\d{2}(?:\.\d+)?)"
     r"|(?:at_seconds|seconds|t|time)\W{1,4}(?P<named>\d+(?:\.\d+)?)(?![\d:])"
@@ -174,7 +178,7 @@ def times_of(call: ChatCall) -> list[float]:
 
 
 def _clock(seconds: float) -> str:
-    return f"{int(seconds // 60):02d}:{seconds % 60:04.1f}"
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 _HUES = (
