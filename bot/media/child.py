@@ -61,6 +61,7 @@ _SIGNS: tuple[tuple[bytes, Complaint], ...] = (
     (b"matches no streams", Complaint.NO_STREAM),
     (b"Invalid data", Complaint.CORRUPT),
     (b"partial file", Complaint.CORRUPT),
+    (b"ended prematurely", Complaint.CORRUPT),
     (b"rror while decoding", Complaint.CORRUPT),
     (b"Invalid NAL", Complaint.CORRUPT),
     (b"corrupt", Complaint.CORRUPT),
