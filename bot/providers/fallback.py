@@ -88,6 +88,7 @@ class Chain(Generic[Provider]):
         Raises the error of the most preferred provider when all fail.
         """
         errors: dict[int, ProviderError] = {}
+        reason = self._failures.get(0)
         for position in self._order():
             if position in self._failures:
                 self._rest(position)
@@ -96,10 +97,10 @@ class Chain(Generic[Provider]):
             except ProviderError as error:
                 errors[position] = error
                 self._failed(position, error)
+                reason = error.category if position == 0 else reason
                 continue
             self._rests_until.pop(position, None)
             self._failures.pop(position, None)
-            reason = errors[0].category if 0 in errors else self._failures.get(0)
             return result, self._notices(position, reason)
         raise errors[min(errors)]
 

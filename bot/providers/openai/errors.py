@@ -126,15 +126,6 @@ def wrong_address(endpoint: Endpoint) -> ProviderError:
     )
 
 
-def not_offered(endpoint: Endpoint) -> ProviderError:
-    """For a server that does not do this role's work, or not at this path."""
-    return ProviderError(
-        "not_offered",
-        f"{_who(endpoint)} does not do this work at this address. Check base_url.",
-        category=ProviderCategory.WRONG_ADDRESS,
-    )
-
-
 def malformed(endpoint: Endpoint) -> ProviderError:
     """For a reply that is broken or empty where there must be something."""
     return ProviderError(
@@ -214,7 +205,7 @@ def _from_reason(reason: _Reason, endpoint: Endpoint) -> ProviderError:
     if reason.says(_GONE_CODES):
         return _gone(endpoint, request_id)
     if status in (405, 501) or (status == 404 and reason.is_about_the_path):
-        return not_offered(endpoint)
+        return _not_offered(endpoint, request_id)
     if status in (404, 410):
         return _gone(endpoint, request_id)
     if status == 429 or (status is None and "rate_limit" in reason.code + reason.kind):
@@ -254,6 +245,16 @@ def _rejection(reason: _Reason, endpoint: Endpoint) -> RejectionError:
     else:
         rejection.parameter = reason.parameter
     return rejection
+
+
+def _not_offered(endpoint: Endpoint, request_id: str | None) -> ProviderError:
+    """For a server that does not do this role's work, or not at this path."""
+    return ProviderError(
+        "not_offered",
+        f"{_who(endpoint)} does not do this work at this address. Check base_url.",
+        category=ProviderCategory.WRONG_ADDRESS,
+        request_id=request_id,
+    )
 
 
 def _gone(endpoint: Endpoint, request_id: str | None) -> ProviderError:
