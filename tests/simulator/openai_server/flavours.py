@@ -33,9 +33,10 @@ class ChatHabits:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HearingHabits:
     """`by_model`: formats depend on the model, as at OpenAI. `events`: the shape of a stream. `quality`: whether
-    segments carry avg_logprob and its like, or null, or nothing."""
+    segments carry avg_logprob and its like, or null, or nothing. `max_file_bytes` None: no limit."""
 
     offered: bool = True
+    max_file_bytes: int | None = 25 * 1024 * 1024
     by_model: bool = True
     formats: frozenset[str] = ALL_FORMATS
     unknown_format: Literal["refused", "json"] = "refused"

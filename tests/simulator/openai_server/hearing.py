@@ -20,7 +20,6 @@ from tests.simulator.openai_server.refusals import (
     unsupported_value,
 )
 
-MAX_FILE_BYTES = 25 * 1024 * 1024
 _SUFFIXES = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
 _FIELDS = frozenset(
     (
@@ -84,10 +83,10 @@ def check_upload(call: TranscriptionCall, flavour: Flavour, card: ModelCard | No
         raise model_not_found(call.model)
     if card is not None and flavour.models is None and card.kind is not Kind.TRANSCRIPTION:
         raise Refusal(400, f"Invalid model {call.model}. The model is not supported for this endpoint.", param="model")
-    if call.file_bytes > MAX_FILE_BYTES:
+    if habits.max_file_bytes is not None and call.file_bytes > habits.max_file_bytes:
         raise Refusal(
             413,
-            f"413: Maximum content size limit ({MAX_FILE_BYTES}) exceeded ({call.file_bytes} bytes read)",
+            f"413: Maximum content size limit ({habits.max_file_bytes}) exceeded ({call.file_bytes} bytes read)",
             kind="server_error",
         )
     suffix = PurePath(call.filename).suffix.lstrip(".").lower()
