@@ -151,7 +151,7 @@ class _Reason:
 
     def __init__(self, status: int | None, body: object, headers: Mapping[str, str]) -> None:
         fields = mapping(body)
-        fields = mapping(fields.get("error")) or fields
+        fields = mapping(fields.get("error")) or mapping(fields.get("detail")) or fields
         code = fields.get("code")
         self.code = str(code).lower() if isinstance(code, str | int) else ""
         self.kind = (string(fields.get("type")) or "").lower()

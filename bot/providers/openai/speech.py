@@ -117,8 +117,9 @@ def _server_voice(request: SpeechRequest, voice: Voice, capabilities: Capabiliti
 
 
 def _lesson(capabilities: Capabilities, rejection: RejectionError) -> Capabilities:
-    """A refused format costs the format; what has no default is never left out."""
-    if rejection.parameter == "response_format":
+    """Any rejection without a parameter of its own is first taken as one of the format: few servers say why. What
+    has no default is never left out."""
+    if rejection.parameter in (None, "response_format"):
         formats = capabilities.sound_formats[1:]
         return replace(capabilities, sound_formats=formats) if formats else capabilities
     return capabilities if rejection.parameter == "voice" else drop_parameter(capabilities, rejection)
