@@ -39,21 +39,35 @@ async def encode_upload(chunk: AudioChunk, limits: MediaLimits, *, form: UploadF
 
     Raises MediaError when this machine's ffmpeg cannot.
     """
+    sound = _source(chunk.rate_hz)
     match form:
         case UploadForm.OPUS:
-            data = await _compress(chunk, limits, codec="libopus", bit_rate="24k", container="ogg")
+            # "voip", 5 and 60 ms halve the processor time of the defaults, at the same size.
+            opus = output(
+                sound,
+                ar=_UPLOAD_RATE_HZ,
+                acodec="libopus",
+                audio_bitrate="24k",
+                application="voip",
+                compression_level=5,
+                frame_duration=60,
+                format="ogg",
+            )
+            data = await _run(opus, chunk, limits)
         case UploadForm.MP3:
-            data = await _compress(chunk, limits, codec="libmp3lame", bit_rate="64k", container="mp3")
+            mp3 = output(sound, ar=_UPLOAD_RATE_HZ, audio_bitrate="64k", format="mp3", acodec="libmp3lame")
+            data = await _run(mp3, chunk, limits)
         case UploadForm.WAV:
             data = _wav(chunk)
     return EncodedAudio(name=f"sound.{form}", media_type=form.media_type, data=data)
 
 
-async def _compress(chunk: AudioChunk, limits: MediaLimits, *, codec: str, bit_rate: str, container: str) -> bytes:
-    argv = _encoder_argv(_source(chunk.rate_hz), _UPLOAD_RATE_HZ, codec, bit_rate, container)
+async def _run(encoded: Stream, chunk: AudioChunk, limits: MediaLimits) -> bytes:
     wall_seconds = limits.decode_wall(chunk.duration_seconds)
     try:
-        return await run_child(argv, readable=[], limits=limits, wall_seconds=wall_seconds, stdin=chunk.pcm)
+        return await run_child(
+            ffmpeg_argv(encoded), readable=[], limits=limits, wall_seconds=wall_seconds, stdin=chunk.pcm
+        )
     except ChildFailed as failure:
         raise _not_encoded() from failure
 
@@ -109,7 +123,7 @@ class VoiceClipEncoder:
     async def _begin(self, rate_hz: int) -> "_Work":
         faded = _source(rate_hz).filter("afade", type="in", start_time=_LEAD_SECONDS, duration=_FADE_SECONDS)
         softer = faded.filter("volume", "-1dB")
-        argv = _encoder_argv(softer, _VOICE_RATE_HZ, "libopus", "32k", "ogg")
+        argv = ffmpeg_argv(output(softer, ar=_VOICE_RATE_HZ, acodec="libopus", audio_bitrate="32k", format="ogg"))
         wall_seconds = self._limits.max_seconds
         opening = open_child(argv, readable=[], limits=self._limits, wall_seconds=wall_seconds, stdin=True)
         try:
@@ -148,10 +162,6 @@ class _Work:
 
 def _source(rate_hz: int) -> Stream:
     return pipe_input("s16le", ar=rate_hz, ac=1)
-
-
-def _encoder_argv(sound: Stream, rate_hz: int, codec: str, bit_rate: str, container: str) -> list[str]:
-    return ffmpeg_argv(output(sound, ar=rate_hz, acodec=codec, audio_bitrate=bit_rate, format=container))
 
 
 def _at_rate(chunk: AudioChunk, rate_hz: int) -> bytes:
