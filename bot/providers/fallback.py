@@ -5,9 +5,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from dataclasses import replace
 from typing import Generic, TypeVar
 
-from bot.domain.answer import Prompt, Role
+from bot.domain.answer import Prompt
 from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.media import AudioChunk
+from bot.domain.role import Role
 from bot.domain.timeline import Notice, NoticeCode
 from bot.providers.base import (
     AnswerDelta,

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 import numpy as np
 from PIL import Image
 
-from bot.domain.answer import Prompt, Question, QuestionSource, Role
+from bot.domain.answer import Prompt, Question, QuestionSource
 from bot.domain.media import AudioChunk, EncodedAudio, Frame, FrameReason
+from bot.domain.role import Role
 from bot.domain.timeline import Timeline
 from bot.providers.openai.connection import Connection
 from bot.providers.openai.endpoint import Endpoint, Flavour, Timeouts

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.domain.answer import Role
 from bot.domain.errors import ProviderCategory, ProviderError
+from bot.domain.role import Role
 from bot.domain.speech import Segment
 from bot.domain.timeline import Caption
 from bot.providers.base import CaptionBatch, CaptionRequest
@@ -14,9 +14,8 @@ from bot.providers.openai.captions import OpenAICaptioner
 from bot.providers.openai.connection import Connection
 from bot.providers.openai.endpoint import Flavour
 from tests.providers.material import COLOURS, QUICK, connected, frame, frames
-from tests.simulator.openai_server import OpenAIEmulator, Rewrite, Status
+from tests.simulator.openai_server import OpenAIEmulator, Rewrite, Status, flavours
 from tests.simulator.openai_server import faults as make
-from tests.simulator.openai_server import flavours
 
 
 @pytest.fixture

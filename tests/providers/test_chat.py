@@ -7,17 +7,27 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.answer import Prompt, Role
+from bot.domain.answer import Prompt
 from bot.domain.errors import ProviderCategory, ProviderError, QuotaError
+from bot.domain.role import Role
 from bot.domain.timeline import Notice, NoticeCode
 from bot.providers.base import AnswerDelta, AnswerEnd, FinishReason
 from bot.providers.openai.chat import OpenAIChatModel
 from bot.providers.openai.connection import Connection
 from bot.providers.openai.endpoint import Flavour
 from tests.providers.material import QUICK, connected, frames, prompt
-from tests.simulator.openai_server import Cut, HonestMind, OpenAIEmulator, Reset, Rewrite, Stall, Status, StreamError
+from tests.simulator.openai_server import (
+    Cut,
+    HonestMind,
+    OpenAIEmulator,
+    Reset,
+    Rewrite,
+    Stall,
+    Status,
+    StreamError,
+    flavours,
+)
 from tests.simulator.openai_server import faults as make
-from tests.simulator.openai_server import flavours
 
 ANSWER = "The square is red. It stays red until the end."
 

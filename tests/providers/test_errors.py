@@ -8,8 +8,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from bot.domain.answer import Role
 from bot.domain.errors import ProviderCategory, ProviderError, QuotaError
+from bot.domain.role import Role
 from bot.providers.openai.connection import Connection
 from bot.providers.openai.endpoint import Timeouts
 from bot.providers.openai.errors import RejectionError, from_event

@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.domain.answer import Prompt, Role, Usage
+from bot.domain.answer import Prompt, Usage
 from bot.domain.errors import ProviderCategory, ProviderError, QuotaError
 from bot.domain.media import AudioChunk
+from bot.domain.role import Role
+from bot.domain.speech import Transcript
 from bot.domain.timeline import Notice, NoticeCode
 from bot.providers.base import (
     AnswerDelta,
@@ -20,7 +22,6 @@ from bot.providers.base import (
     TranscriptPiece,
     TranscriptRequest,
 )
-from bot.domain.speech import Transcript
 from bot.providers.fallback import (
     Chain,
     FallbackCaptioner,

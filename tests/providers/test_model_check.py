@@ -4,14 +4,13 @@ from datetime import date
 
 import pytest
 
-from bot.domain.answer import Role
 from bot.domain.errors import ProviderCategory
+from bot.domain.role import Role
 from bot.providers.openai.endpoint import Flavour
 from bot.providers.openai.model_check import ModelState, check_models
 from tests.providers.material import QUICK, endpoint
-from tests.simulator.openai_server import OpenAIEmulator
+from tests.simulator.openai_server import OpenAIEmulator, flavours
 from tests.simulator.openai_server import faults as make
-from tests.simulator.openai_server import flavours
 
 
 async def test_offered_missing_and_ending() -> None:

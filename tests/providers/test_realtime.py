@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from bot.domain.answer import Role
 from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.media import AudioChunk
+from bot.domain.role import Role
 from bot.providers.base import SpeechRequest
 from bot.providers.openai.connection import Connection
 from bot.providers.openai.realtime import RealtimeSynthesizer

@@ -9,9 +9,9 @@ from typing import Literal
 import pytest
 from aiohttp import web
 
-from bot.domain.answer import Role
 from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.media import AudioChunk
+from bot.domain.role import Role
 from bot.providers.base import SpeechEnd, SpeechRequest, Synthesizer
 from bot.providers.openai.connection import Connection
 from bot.providers.openai.endpoint import Flavour
@@ -19,9 +19,8 @@ from bot.providers.openai.realtime import RealtimeSynthesizer
 from bot.providers.openai.speech import RestSynthesizer, Voice
 from bot.providers.openai.speech_choice import choose_synthesizer
 from tests.providers.material import QUICK, connected, endpoint
-from tests.simulator.openai_server import Cut, OpenAIEmulator, Reset, Stall, Status
+from tests.simulator.openai_server import Cut, OpenAIEmulator, Reset, Stall, Status, flavours
 from tests.simulator.openai_server import faults as make
-from tests.simulator.openai_server import flavours
 
 SENTENCE = SpeechRequest(text="The square is red.")
 

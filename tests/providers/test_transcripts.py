@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.domain.answer import Role
 from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.media import AudioChunk
+from bot.domain.role import Role
 from bot.domain.speech import Segment
 from bot.providers.base import TranscriptRequest
 from bot.providers.openai.connection import Connection
@@ -16,9 +16,8 @@ from bot.providers.openai.endpoint import Flavour
 from bot.providers.openai.transcript_reply import place, read_heard, read_language
 from bot.providers.openai.transcripts import OpenAITranscriber
 from tests.providers.material import QUICK, as_wav, connected, tone
-from tests.simulator.openai_server import HeardSegment, HonestMind, OpenAIEmulator, Rewrite
+from tests.simulator.openai_server import HeardSegment, HonestMind, OpenAIEmulator, Rewrite, flavours
 from tests.simulator.openai_server import faults as make
-from tests.simulator.openai_server import flavours
 
 TWO = [
     HeardSegment(start_seconds=0.2, end_seconds=0.8, text="The blue line is last year."),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from bot.domain.answer import Role
+from bot.domain.role import Role
 
 
 class Flavour(StrEnum):
