@@ -305,6 +305,11 @@ def test_the_file_named_in_the_environment(folder: Path) -> None:
     assert load_settings(environ={"KIBITZ_CONFIG": "other.toml"}).media.max_frames == 6
 
 
+def test_the_file_cannot_be_named_in_dotenv_which_is_found_through_it(folder: Path) -> None:
+    (problem,) = refused(dotenv="KIBITZ_CONFIG=other.toml")
+    assert problem.where == ".env, line 1"
+
+
 @pytest.mark.parametrize(("path", "environ"), [(Path("no.toml"), {}), (None, {"KIBITZ_CONFIG": "no.toml"})])
 def test_a_missing_file_is_refused(folder: Path, path: Path | None, environ: dict[str, str]) -> None:
     with pytest.raises(SettingsError) as caught:

@@ -21,6 +21,7 @@ from bot.config.names import (
 )
 from bot.domain.errors import SettingsProblem
 
+_ENVIRONMENT = "environment"
 _LONGEST_SECRET_BYTES = 16_384
 
 
@@ -62,7 +63,7 @@ def read_variables(variables: Iterable[Variable], problems: list[SettingsProblem
 
 def environment_variables(environ: Mapping[str, str]) -> Iterator[Variable]:
     """The environment, in order of name."""
-    return (Variable(name=name, text=environ[name], place="environment") for name in sorted(environ))
+    return (Variable(name=name, text=environ[name], place=_ENVIRONMENT) for name in sorted(environ))
 
 
 def dotenv_variables(path: Path, problems: list[SettingsProblem]) -> Iterator[Variable]:
@@ -122,6 +123,9 @@ def _secret_of(path: Path, variable: Variable, problems: list[SettingsProblem]) 
 
 def _misspelt(variable: Variable, name: str) -> Iterator[SettingsProblem]:
     if name == CONFIG_VARIABLE:
+        if variable.place != _ENVIRONMENT:
+            what = f"{variable.name} has no effect here."
+            yield SettingsProblem(where=variable.place, what=what, remedy="Set it in the environment itself.")
         return
     ours = name.startswith(PREFIX)
     meant = closest(name, (*VARIABLES, *FILE_VARIABLES, CONFIG_VARIABLE)) if ours else probably_meant(name)
