@@ -209,7 +209,7 @@ def _load(preset: str | None, config: Path | None):
         for problem in error.problems:
             typer.echo(str(problem), err=True)
         raise typer.Exit(EXIT_USAGE) from error
-    set_up_logging(settings.log)
+    set_up_logging(settings.log, secrets=settings.secrets())
     return settings
 
 

@@ -13,17 +13,17 @@ _BALANCED: Fill = {
         "flavour": "auto",
         "models": ("gpt-6-luna", "gpt-5.6-luna"),
         "timeout_seconds": 60,
-        "max_concurrency": 4,
+        "max_concurrency": 8,
         "effort": "none",
         "frames_per_request": 8,
-        "image_edge_px": 768,
+        "image_edge_px": 1024,
     },
     "transcripts": {
         "base_url": None,
         "flavour": "auto",
         "models": ("gpt-transcribe", "whisper-1"),
         "timeout_seconds": 60,
-        "max_concurrency": 4,
+        "max_concurrency": 8,
     },
     "chat": {
         "base_url": None,
@@ -42,7 +42,7 @@ _BALANCED: Fill = {
         "max_concurrency": 4,
         "voice": "coral",
     },
-    "answer": {"direct_max_frames": 12, "evidence_tokens": 24_000},
+    "answer": {"direct_max_frames": 1, "evidence_tokens": 24_000},
 }
 
 
@@ -52,11 +52,10 @@ def _changed(base: Fill, changes: Fill) -> Fill:
 
 PRESETS: Mapping[str, Fill] = {
     "balanced": _BALANCED,
-    # gpt-6.1-terra has no effort `none`.
+    # The chat model sees the frames itself. gpt-6.1-terra has no effort `none`.
     "quality": _changed(
         _BALANCED,
         {
-            "captions": {"image_edge_px": 1024},
             "chat": {"models": ("gpt-6.1-terra", "gpt-6-luna"), "effort": "low"},
             "answer": {"direct_max_frames": 24, "evidence_tokens": 60_000},
         },
