@@ -4,11 +4,13 @@ import io
 import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
 from bot.domain.answer import Prompt, Question, QuestionSource
+from bot.domain.errors import ProviderError
 from bot.domain.media import AudioChunk, EncodedAudio, Frame, FrameReason
 from bot.domain.role import Role
 from bot.domain.timeline import Timeline
@@ -16,6 +18,8 @@ from bot.providers.openai.connection import Connection
 from bot.providers.openai.endpoint import Endpoint, Flavour, Timeouts
 from bot.providers.retry import Retry
 from tests.simulator.openai_server import OpenAIEmulator
+
+Item = TypeVar("Item")
 
 QUICK = Retry(attempts=3, first_wait_seconds=0.001, longest_wait_seconds=0.01, jitter_seconds=0.0)
 COLOURS = ("red", "green", "blue", "yellow", "white", "black")
@@ -81,6 +85,17 @@ def endpoint(
         flavour=flavour,
         timeouts=Timeouts(connect_seconds=2.0, idle_seconds=idle_seconds),
     )
+
+
+async def until_it_breaks(stream: AsyncIterator[Item]) -> tuple[list[Item], ProviderError]:
+    """What a stream delivers before its ProviderError, and that error."""
+    delivered: list[Item] = []
+    try:
+        async for item in stream:
+            delivered.append(item)
+    except ProviderError as error:
+        return delivered, error
+    raise AssertionError("it did not break")
 
 
 @asynccontextmanager

@@ -18,7 +18,16 @@ from tests.providers.material import connected, endpoint
 from tests.simulator.openai_server import OpenAIEmulator, Reset, Stall, Status, TruncatedJson
 from tests.simulator.openai_server import faults as make
 
+NO_PAGE = Status(status=404, body="404 page not found", content_type="text/plain")
 SECRET = "the words of a person"
+
+
+def detail(http: int, words: str) -> Status:
+    return Status(status=http, body=json.dumps({"detail": words}))
+
+
+def says(words: str) -> Status:
+    return Status(status=400, body=json.dumps({"error": {"message": words}}))
 
 
 def status(http: int, /, **error: object) -> Status:
@@ -62,7 +71,7 @@ async def error_of(connection: Connection) -> ProviderError:
         (make.insufficient_quota(), ProviderCategory.QUOTA, "no_credit", False),
         (status(400, code="billing_hard_limit_reached"), ProviderCategory.QUOTA, "no_credit", False),
         (status(402), ProviderCategory.QUOTA, "no_credit", False),
-        (status(400, code="unsupported_parameter", param="max_tokens"), ProviderCategory.BAD_REQUEST, "bad_request", False),
+        (status(400, param="max_tokens"), ProviderCategory.BAD_REQUEST, "bad_request", False),
         (status(400, code="context_length_exceeded"), ProviderCategory.TOO_LARGE, "too_large", False),
         (status(413), ProviderCategory.TOO_LARGE, "too_large", False),
         (make.bad_key(), ProviderCategory.AUTH, "key_refused", False),
@@ -71,9 +80,9 @@ async def error_of(connection: Connection) -> ProviderError:
         (make.model_gone(), ProviderCategory.GONE, "model_gone", False),
         (status(410), ProviderCategory.GONE, "model_gone", False),
         (status(503, code="model_not_found"), ProviderCategory.GONE, "model_gone", False),
-        (Status(status=404, body=json.dumps({"detail": "Model 'x' is not installed locally."})), ProviderCategory.GONE, "model_gone", False),
-        (Status(status=404, body="404 page not found", content_type="text/plain"), ProviderCategory.WRONG_ADDRESS, "not_offered", False),
-        (Status(status=404, body=json.dumps({"detail": "Not Found"})), ProviderCategory.WRONG_ADDRESS, "not_offered", False),
+        (detail(404, "Model 'x' is not installed locally."), ProviderCategory.GONE, "model_gone", False),
+        (NO_PAGE, ProviderCategory.WRONG_ADDRESS, "not_offered", False),
+        (detail(404, "Not Found"), ProviderCategory.WRONG_ADDRESS, "not_offered", False),
         (make.unprocessable("speed"), ProviderCategory.BAD_REQUEST, "bad_request", False),
         (make.captive_portal(), ProviderCategory.WRONG_ADDRESS, "wrong_address", False),
         (TruncatedJson(), ProviderCategory.SERVER, "malformed_reply", True),
@@ -131,9 +140,9 @@ async def test_a_wrong_key(emulator: OpenAIEmulator) -> None:
         (status(400, param="max_tokens"), "max_tokens"),
         (status(400, param="messages[1].content[2].image_url.detail"), "detail"),
         (status(400, param="response_format.json_schema"), "response_format"),
-        (Status(status=400, body=json.dumps({"error": {"message": "Unrecognized request argument supplied: stream_options"}})), "stream_options"),
-        (Status(status=400, body=json.dumps({"error": {"message": "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."}})), "max_tokens"),
-        (Status(status=400, body=json.dumps({"error": {"message": "Give more detail in the prompt."}})), None),
+        (says("Unrecognized request argument supplied: stream_options"), "stream_options"),
+        (says("Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."), "max_tokens"),
+        (says("Give more detail in the prompt."), None),
         (make.unprocessable("speed"), "speed"),
         (make.unprocessable("input"), None),
     ],
@@ -163,7 +172,7 @@ async def test_the_parameter_at_fault(
 async def test_what_is_said_of_pictures(
     emulator: OpenAIEmulator, connection: Connection, message: str, max_images: int | None, about_image: bool
 ) -> None:
-    emulator.fail("chat", Status(status=400, body=json.dumps({"error": {"message": message}})))
+    emulator.fail("chat", says(message))
     error = await error_of(connection)
     assert isinstance(error, RejectionError)
     assert (error.max_images, error.about_image) == (max_images, about_image)

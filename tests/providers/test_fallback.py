@@ -29,7 +29,7 @@ from bot.providers.fallback import (
     FallbackSynthesizer,
     FallbackTranscriber,
 )
-from tests.providers.material import frames, prompt, tone
+from tests.providers.material import frames, prompt, tone, until_it_breaks
 
 USAGE = Usage(role=Role.CHAT, provider="double", model="double")
 OWN = Notice(code=NoticeCode.OFFLINE, public="From this machine.")
@@ -160,11 +160,9 @@ async def test_an_answer_moves_on_before_its_first_word() -> None:
 
 async def test_an_answer_under_way_is_not_begun_again() -> None:
     first, second = Double("first", error(ProviderCategory.NETWORK), after=1), Double("second")
-    said = []
-    with pytest.raises(ProviderError) as raised:
-        async for item in FallbackChatModel(Chain(Role.CHAT, [first, second])).answer(prompt()):
-            said.append(item)
-    assert raised.value.category is ProviderCategory.INTERRUPTED
+    chain = Chain(Role.CHAT, [first, second])
+    said, raised = await until_it_breaks(FallbackChatModel(chain).answer(prompt()))
+    assert raised.category is ProviderCategory.INTERRUPTED
     assert said == [OWN, AnswerDelta(text="first")]
     assert second.calls == 0
 

@@ -18,7 +18,7 @@ from bot.providers.openai.endpoint import Flavour
 from bot.providers.openai.realtime import RealtimeSynthesizer
 from bot.providers.openai.speech import RestSynthesizer, Voice
 from bot.providers.openai.speech_choice import choose_synthesizer
-from tests.providers.material import QUICK, connected, endpoint
+from tests.providers.material import QUICK, connected, endpoint, until_it_breaks
 from tests.simulator.openai_server import Cut, OpenAIEmulator, Reset, Stall, Status, flavours
 from tests.simulator.openai_server import faults as make
 
@@ -145,12 +145,9 @@ async def test_nothing_is_lost_before_the_first_sound(
 async def test_broken_off_after_sound(emulator: OpenAIEmulator, fault: make.Fault) -> None:
     async with connected(emulator, Role.SPEECH, idle_seconds=0.4) as link:
         emulator.fail("speech", fault)
-        heard = []
-        with pytest.raises(ProviderError) as raised:
-            async for item in RestSynthesizer(link, model="tts-1", retry=QUICK).speak(SENTENCE):
-                heard.append(item)
+        heard, error = await until_it_breaks(RestSynthesizer(link, model="tts-1", retry=QUICK).speak(SENTENCE))
     assert heard
-    assert raised.value.category is ProviderCategory.INTERRUPTED
+    assert error.category is ProviderCategory.INTERRUPTED
     assert len(emulator.speeches) == 1
 
 

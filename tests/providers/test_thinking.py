@@ -1,5 +1,7 @@
 """Thoughts never reach an answer, however they are cut."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ MEANT = "It is red, a < b.Yes."
 
 def pieces(text: str, cuts: list[int]) -> list[str]:
     borders = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
-    return [text[a:b] for a, b in zip(borders, borders[1:], strict=False)]
+    return [text[a:b] for a, b in pairwise(borders)]
 
 
 @given(st.lists(st.integers(min_value=0, max_value=500), max_size=12))

@@ -155,6 +155,10 @@ async def test_a_bad_file_does_not_unlearn_times(emulator: OpenAIEmulator, conne
     assert hears.capabilities.timestamps
 
 
+def timed(start: object, end: object, text: str = "a", *, key: str = "text") -> dict[str, object]:
+    return {"start": start, "end": end, key: text}
+
+
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
@@ -163,10 +167,10 @@ async def test_a_bad_file_does_not_unlearn_times(emulator: OpenAIEmulator, conne
         ({"text": "a b", "segments": [{"text": "a"}, {"start": 1, "end": 2, "text": "b"}]}, [(5.0, 8.0)]),
         ({"text": "a b", "segments": None, "words": None}, [(5.0, 8.0)]),
         ({"text": "", "segments": [], "words": []}, []),
-        ({"segments": [{"start": 2, "end": 2.5, "text": "b"}, {"start": 0, "end": 1, "text": "a"}]}, [(5.0, 6.0), (7.0, 7.5)]),
-        ({"segments": [{"start": 0, "end": 2, "text": "a"}, {"start": 2.9, "end": 60.0, "text": "b"}]}, [(5.0, 7.0), (7.9, 8.0)]),
-        ({"words": [{"text": "Yes.", "start": 0.1, "end": 0.4}, {"text": "No.", "start": 0.5, "end": "0.9"}]}, [(5.1, 5.4), (5.5, 5.9)]),
-        ({"words": [{"word": "one", "start": 0.1, "end": 0.4}, {"word": "two", "start": 1.9, "end": 2.2}]}, [(5.1, 5.4), (6.9, 7.2)]),
+        ({"segments": [timed(2, 2.5), timed(0, 1)]}, [(5.0, 6.0), (7.0, 7.5)]),
+        ({"segments": [timed(0, 2), timed(2.9, 60.0)]}, [(5.0, 7.0), (7.9, 8.0)]),
+        ({"words": [timed(0.1, 0.4, "Yes."), timed(0.5, "0.9", "No.")]}, [(5.1, 5.4), (5.5, 5.9)]),
+        ({"words": [timed(0.1, 0.4, key="word"), timed(1.9, 2.2, key="word")]}, [(5.1, 5.4), (6.9, 7.2)]),
     ],
 )  # fmt: skip
 def test_shapes(fields: dict[str, object], expected: list[tuple[float, float]]) -> None:

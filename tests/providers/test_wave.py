@@ -2,6 +2,7 @@
 
 import io
 import wave
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -25,7 +26,7 @@ def wav(*, rate_hz: int = 22_050, channels: int = 1, width: int = 2) -> bytes:
 def read(data: bytes, cuts: list[int]) -> tuple[bytes, int]:
     reader = PcmReader(24_000)
     borders = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
-    pieces = [reader.feed(data[a:b]) for a, b in zip(borders, borders[1:], strict=False)]
+    pieces = [reader.feed(data[a:b]) for a, b in pairwise(borders)]
     assert all(len(piece) % 2 == 0 for piece in pieces)
     return b"".join(pieces), reader.rate_hz
 

@@ -13,7 +13,7 @@ _TOLERANCE_SECONDS = 0.05 + 1e-6
 
 _CLOCK = re.compile(r"(?:t\s*=\s*)?(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)\s*s?")
 _TIMED_LINE = re.compile(
-    r"[\s>*#\-•\[(]*(?:t\s*=\s*)?((?:\d+:)?\d+:\d+(?:\.\d+)?|\d+(?:\.\d+)?\s*s)\b[\s\])*:–—-]*(.+)"
+    r"[\s>*#\-•\[(]*(?:t\s*=\s*)?((?:\d+:)?\d+:\d+(?:\.\d+)?|\d+(?:\.\d+)?\s*s)(?![.\w])[\s\])*:–—-]*(.*)"
 )
 _TIME_KEYS = ("at_seconds", "t", "time", "timestamp", "seconds", "time_seconds")
 _TEXT_KEYS = ("caption", "description", "text")

@@ -156,7 +156,8 @@ class _Reason:
         self.code = str(code).lower() if isinstance(code, str | int) else ""
         self.kind = (string(fields.get("type")) or "").lower()
         self.named = string(fields.get("param")) or _field_at_fault(fields.get("detail"))
-        self.message = string(fields.get("message")) or string(fields.get("detail")) or string(body) or ""
+        words = (fields.get("message"), fields.get("error"), fields.get("detail"), body)
+        self.message = next((text for text in map(string, words) if text), "")
         self.status = status or (int(self.code) if re.fullmatch(r"[45]\d\d", self.code) else None)
         self.headers = {name.lower(): value for name, value in headers.items()}
         self.request_id = self.headers.get("x-request-id")
