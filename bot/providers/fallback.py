@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Generic, TypeVar
 
@@ -24,7 +25,7 @@ from bot.providers.base import (
     TranscriptPiece,
     TranscriptRequest,
 )
-from bot.providers.streams import begin, resume
+from bot.providers.streams import Begun, begin, resume
 
 Provider = TypeVar("Provider")
 Result = TypeVar("Result")
@@ -108,10 +109,10 @@ class Chain(Generic[Provider]):
     async def stream(self, open_stream: Callable[[Provider], AsyncIterator[Item]]) -> AsyncGenerator[Item | Notice]:
         """Like `first` for streams: the next provider is asked only while nothing has been delivered."""
         begun, notices = await self.first(lambda provider: begin(open_stream(provider)))
-        for notice in notices:
-            yield notice
-        async for item in resume(begun):
-            yield item
+        whole: Begun[Item | Notice] = Begun(head=(*notices, *begun.head), rest=begun.rest)
+        async with aclosing(resume(whole)) as items:
+            async for item in items:
+                yield item
 
     def _order(self) -> list[int]:
         now = self._monotonic()

@@ -167,6 +167,24 @@ async def test_an_answer_under_way_is_not_begun_again() -> None:
     assert second.calls == 0
 
 
+async def test_leaving_at_the_notice_closes_the_provider() -> None:
+    closed = asyncio.Event()
+
+    class Watched(Double):
+        async def answer(self, prompt: Prompt) -> AsyncIterator[AnswerDelta | AnswerEnd | Notice]:
+            try:
+                yield AnswerDelta(text="a")
+                yield AnswerDelta(text="b")
+            finally:
+                closed.set()
+
+    chain = Chain(Role.CHAT, [Double("first", error(ProviderCategory.GONE)), Watched("second")])
+    stream = FallbackChatModel(chain).answer(prompt())
+    assert isinstance(await anext(stream), Notice)
+    await stream.aclose()  # type: ignore[attr-defined]
+    assert closed.is_set()
+
+
 async def test_speech_moves_on_before_its_first_sound() -> None:
     first, second = Double("first", error(ProviderCategory.AUTH)), Double("second")
     stream = FallbackSynthesizer(Chain(Role.SPEECH, [first, second])).speak(SpeechRequest(text="Hello."))

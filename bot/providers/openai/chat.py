@@ -16,7 +16,7 @@ from bot.providers.openai.billing import usage_of_tokens
 from bot.providers.openai.capabilities import Capabilities, Learner, drop_parameter, guess
 from bot.providers.openai.completion import PATH, ChatSettings, chat_body, content_text
 from bot.providers.openai.connection import Connection
-from bot.providers.openai.errors import RejectionError, interrupted, malformed, wrong_address
+from bot.providers.openai.errors import RejectionError, malformed
 from bot.providers.openai.thinking import ThoughtFilter
 from bot.providers.openai.untyped import mapping, sequence, string
 from bot.providers.retry import Retry
@@ -89,38 +89,30 @@ class OpenAIChatModel:
         thoughts = ThoughtFilter()
         reason: str | None = None
         usage: object = None
-        has_events = has_text = False
-        try:
-            async with aclosing(self._connection.events(PATH, self._body(prompt, frames, capabilities))) as events:
-                async for event in events:
-                    has_events = True
-                    usage = event.get("usage") or usage
-                    for choice in map(mapping, sequence(event.get("choices"))[:1]):
-                        reason = string(choice.get("finish_reason")) or reason
-                        text = thoughts.feed(content_text(mapping(choice.get("delta")).get("content")))
-                        if text.strip() or (text and has_text):
-                            has_text = True
-                            yield AnswerDelta(text=text)
-        except ProviderError as error:
-            if has_text:
-                raise interrupted(self._endpoint, error) from error
-            raise
+        has_text = False
+        async with aclosing(self._connection.events(PATH, self._body(prompt, frames, capabilities))) as events:
+            async for event in events:
+                usage = event.get("usage") or usage
+                for choice in map(mapping, sequence(event.get("choices"))[:1]):
+                    reason = string(choice.get("finish_reason")) or reason
+                    text = thoughts.feed(content_text(mapping(choice.get("delta")).get("content")))
+                    if text.strip() or (text and has_text):
+                        has_text = True
+                        yield AnswerDelta(text=text)
         if rest := thoughts.finish():
             has_text = True
             yield AnswerDelta(text=rest)
-        self._check_end(reason, has_events=has_events, has_text=has_text)
+        self._check_end(reason, has_text=has_text)
         tokens = pictures.picture_tokens(self._model, frames, self._detail)
         yield AnswerEnd(
             reason=_REASONS.get(reason or "", FinishReason.COMPLETE),
             usage=usage_of_tokens(self._endpoint, self._model, usage, image_tokens=tokens),
         )
 
-    def _check_end(self, reason: str | None, *, has_events: bool, has_text: bool) -> None:
+    def _check_end(self, reason: str | None, *, has_text: bool) -> None:
         """A stream that just ends was cut; one without words is no answer."""
-        if not has_events:
-            raise wrong_address(self._endpoint)
         if reason is None:
-            raise interrupted(self._endpoint) if has_text else malformed(self._endpoint)
+            raise malformed(self._endpoint)
         if has_text or reason == "content_filter":
             return
         if reason in _REASONS:

@@ -136,16 +136,6 @@ def malformed(endpoint: Endpoint) -> ProviderError:
     )
 
 
-def interrupted(endpoint: Endpoint, error: ProviderError | None = None) -> ProviderError:
-    """For a stream that broke off after some of it had arrived."""
-    return ProviderError(
-        "interrupted",
-        f"{_who(endpoint)} broke off before the end. Ask again to get the rest.",
-        category=ProviderCategory.INTERRUPTED,
-        request_id=None if error is None else error.request_id,
-    )
-
-
 class _Reason:
     """What a failure says about itself. `status` is None for errors inside a stream, unless the code is one."""
 

@@ -24,7 +24,8 @@ PCM_RATE_HZ = 24_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
-    """How to speak. `voices` maps names of ours to the server's own and goes before what is known of it.
+    """How to speak. `voices` maps names of ours, or languages (`de`), to the server's own voices and goes before
+    what is known of it.
     `speed` 1.0 is normal; it is clamped to what the server takes. `instructions` go only where they are heeded."""
 
     name: str = "alloy"
