@@ -27,7 +27,8 @@ class VideoStream:
     """The picture stream that is used. Sizes are upright pixels (rotation applied), 1:1 pixels.
 
     `start_seconds` is on the container's clock, whose zero is the first stream to start.
-    `frame_rate_hz` is the declared average, None when unknown; never used to compute times.
+    `end_seconds` is where its last picture ends on that clock, None when unknown. `frame_rate_hz` is the declared
+    average, None when unknown; never used to compute times.
     """
 
     index: int
@@ -37,6 +38,7 @@ class VideoStream:
     rotation_degrees: int = 0
     frame_rate_hz: float | None = None
     start_seconds: float = 0.0
+    end_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

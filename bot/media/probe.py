@@ -9,10 +9,11 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from bot.domain.errors import MediaError
 from bot.domain.media import AudioStream, MediaFile, MediaKind, MediaProbe, VideoStream
-from bot.media.child import ChildFailed, ChildFault, Complaint, open_child, run_child
-from bot.media.graph import ffmpeg_argv, ffprobe_argv, media_input, output
+from bot.media.child import ChildFailed, ChildFault, Complaint, run_child
+from bot.media.graph import ffprobe_argv
 from bot.media.limits import MediaLimits
 from bot.media.picture import looks_like_picture, probe_picture
+from bot.media.walk import Walk, walk
 
 VIDEO_CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg", "gif", "prores", "png"})
 AUDIO_CODECS = frozenset({"aac", "mp3", "opus", "vorbis", "flac", "alac"})
@@ -88,13 +89,6 @@ class _Report(BaseModel):
     format: _Format = _Format()
 
 
-class _Walk(BaseModel):
-    """What walking through all packets, without decoding any, found."""
-
-    seconds: float = 0.0
-    pictures: int = 0
-
-
 async def probe(file: MediaFile, limits: MediaLimits) -> MediaProbe:
     """Describe a file. Raises MediaError for what is no media, is broken, or is beyond a limit.
 
@@ -103,14 +97,7 @@ async def probe(file: MediaFile, limits: MediaLimits) -> MediaProbe:
     head = await asyncio.to_thread(_head, file.path)
     if looks_like_picture(head) and not head.startswith(b"GIF8"):
         return await _picture(file, limits)
-    async with asyncio.TaskGroup() as group:
-        reporting = group.create_task(_report(file, limits), name="ffprobe")
-        walking = group.create_task(_walk(file, limits), name="packet-walk")
-    report, walk = reporting.result(), walking.result()
-    if isinstance(report, ChildFailed):
-        raise _refusal(report, head)
-    if report.format.format_name == "gif" and walk.pictures <= 1:
-        return await _picture(file, limits)
+    report = await _report(file, head, limits)
     video = _best_video(report)
     audio = _best_audio(report)
     if len(report.streams) > limits.max_streams:
@@ -119,25 +106,28 @@ async def probe(file: MediaFile, limits: MediaLimits) -> MediaProbe:
         raise MediaError(
             "media_unknown_kind", "The file holds neither pictures nor sound I can use. Send a video, sound or picture."
         )
-    duration = _duration(report, walk, video)
+    _check_codecs(video, audio)
+    _check_size(video, limits)
+    walked = await walk(file, tuple(str(stream.index) for stream in (video, audio) if stream is not None), limits)
+    if report.format.format_name == "gif" and walked.pictures <= 1:
+        return await _picture(file, limits)
+    duration = _duration(report, walked, video)
     if duration is not None and duration > limits.max_seconds:
         raise MediaError(
             "media_too_long", f"The clip is longer than {limits.max_seconds / 60:.0f} minutes. Cut it and send a part."
         )
-    _check_codecs(video, audio)
-    _check_size(video, limits)
     origin = min((s.start_time for s in (video, audio) if s and s.start_time is not None), default=0.0)
     return MediaProbe(
         kind=MediaKind.VIDEO if video else MediaKind.AUDIO,
         container=report.format.format_name.split(",")[0],
         size_bytes=file.size_bytes,
         duration_seconds=duration,
-        video=_video(video, origin) if video else None,
+        video=_video(video, origin, walked.ends_seconds[0]) if video else None,
         audio=_audio(audio, origin) if audio else None,
     )
 
 
-async def _report(file: MediaFile, limits: MediaLimits) -> "_Report | ChildFailed":
+async def _report(file: MediaFile, head: bytes, limits: MediaLimits) -> _Report:
     try:
         said = await run_child(
             ffprobe_argv(file.path, limits),
@@ -148,38 +138,21 @@ async def _report(file: MediaFile, limits: MediaLimits) -> "_Report | ChildFaile
         )
         return _Report.model_validate_json(said.decode("utf-8", errors="replace"))
     except ChildFailed as failure:
-        return failure
-    except ValidationError:
-        return ChildFailed(ChildFault.STATUS, Complaint.CORRUPT)
+        raise _refusal(failure, head) from failure
+    except ValidationError as failure:
+        raise _broken() from failure
 
 
-async def _walk(file: MediaFile, limits: MediaLimits) -> _Walk:
-    """Where the last packet ends and how many pictures there are; zero where that cannot be found."""
-    source = media_input(file.path, limits, t=limits.max_seconds + 1)
-    argv = ffmpeg_argv(output(source["V?"], "-", also=source["a?"], c="copy", f="null", progress="pipe:1"))
-    try:
-        async with open_child(
-            argv, readable=[file.path], limits=limits, wall_seconds=limits.probe_wall_seconds
-        ) as child:
-            lines = (await child.stdout.read_all()).decode("ascii", errors="replace").splitlines()
-    except ChildFailed:
-        return _Walk()
-    told: dict[str, float] = {}
-    for line in lines:
-        name, _, value = line.partition("=")
-        told[name] = _number(value) or 0.0
-    return _Walk(seconds=max(0.0, told.get("out_time_us", 0.0) / 1e6), pictures=round(told.get("frame", 0.0)))
-
-
-def _duration(report: _Report, walk: _Walk, video: _Stream | None) -> float | None:
+def _duration(report: _Report, walked: Walk, video: _Stream | None) -> float | None:
     """What was walked through; the header's word where it differs by no more than the last picture's stay."""
     declared = report.format.duration
-    if not walk.seconds:
+    measured = max((end or 0.0 for end in walked.ends_seconds), default=0.0)
+    if not measured:
         return declared or None
     stay = 1 / video.avg_frame_rate if video is not None and video.avg_frame_rate else 0.0
-    if declared is not None and -_SLACK_SECONDS <= declared - walk.seconds <= stay + _SLACK_SECONDS:
+    if declared is not None and -_SLACK_SECONDS <= declared - measured <= stay + _SLACK_SECONDS:
         return declared
-    return walk.seconds
+    return measured
 
 
 async def _picture(file: MediaFile, limits: MediaLimits) -> MediaProbe:
@@ -239,7 +212,7 @@ def _check_size(video: _Stream | None, limits: MediaLimits) -> None:
         )
 
 
-def _video(stream: _Stream, origin: float) -> VideoStream:
+def _video(stream: _Stream, origin: float, end: float | None) -> VideoStream:
     width, height = stream.upright
     rate = stream.avg_frame_rate
     return VideoStream(
@@ -250,6 +223,7 @@ def _video(stream: _Stream, origin: float) -> VideoStream:
         rotation_degrees=stream.rotation_degrees,
         frame_rate_hz=rate if rate and rate > 0 else None,
         start_seconds=max(0.0, (stream.start_time or origin) - origin),
+        end_seconds=end,
     )
 
 
