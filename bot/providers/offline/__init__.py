@@ -1,1 +1,1 @@
-"""Adapters that need no network: Tesseract, Pillow, pocketsphinx, flite."""
+"""Work done here, without a key or a network: read, measured, recognised and spoken by programs on this machine."""
