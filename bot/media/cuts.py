@@ -7,6 +7,7 @@ _POSSIBLE = 0.04
 _STILL_BEFORE = 6.0
 _STILL_AFTER = 4.0
 _BEFORE_SECONDS = 0.5
+_LEAST_BEFORE_SECONDS = 0.25
 _AFTER_SECONDS = 0.25
 _APART_SECONDS = 0.2
 
@@ -54,6 +55,8 @@ class CutDetector:
 
     def _towers(self, at: float, score: float) -> bool:
         place = self._next
+        if place == 0 or at - self._seen[0][0] < _LEAST_BEFORE_SECONDS:
+            return False
         before = [s for t, s in list(self._seen)[:place] if t >= at - _BEFORE_SECONDS] or [self._seen[place - 1][1]]
         after = [s for t, s in list(self._seen)[place + 1 :] if t <= at + _AFTER_SECONDS]
         return max(before) * _STILL_BEFORE <= score and max(after, default=0.0) * _STILL_AFTER <= score

@@ -22,7 +22,7 @@ from bot.media.selector import Candidate, Choice, FrameSelector, Pixels, candida
 
 _QUALITY = 82
 _TINY_WIDTH, _TINY_HEIGHT = 64, 36
-_SUDDEN = 0.1
+_SUDDEN = 0.07
 _SUDDEN_APART_SECONDS = 0.2
 _FROZEN_SECONDS = 0.4
 _FROZEN_NOISE = 0.0001

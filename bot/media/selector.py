@@ -23,9 +23,10 @@ _COARSE_FULL = 116.0
 _CHANGED = 0.05
 _REMEMBERED = 4
 _IMPATIENCE = 2.0
+_LEAST_FLOOR_SECONDS = 6.0
 
 _TEXT_CELL_PX = 8
-_TEXT_CONTRAST = 32
+_TEXT_CONTRAST = 44
 _TEXT_CELLS = 2
 _SETTLED_SHARE = 0.01
 _BUSY = 0.35
@@ -33,12 +34,16 @@ _BUSY_WEIGHT = 0.3
 _TEXT_NOVELTY = 0.3
 _CUT_NOVELTY = 0.5
 _SAME_CUT = 0.004
+_CUT_DEBT = 2
 
 
 def frame_budget(duration_seconds: float, most: int) -> int:
-    """How many frames a clip of this length may cost: 10 at once, a quarter per second to two minutes, 120 at ten."""
-    early = 10 + min(duration_seconds, 120.0) / 4
-    return max(1, min(most, round(early + max(0.0, duration_seconds - 120.0) / 6)))
+    """How many frames a clip of this length may cost.
+
+    10 at once, 25 from half a minute to a whole one, 40 at two minutes, 120 from ten minutes on; `most` at most.
+    """
+    lengths, budgets = (0.0, 30.0, 60.0, 120.0, 600.0), (10.0, 25.0, 25.0, 40.0, 120.0)
+    return max(1, min(most, round(float(np.interp(duration_seconds, lengths, budgets)))))
 
 
 def candidate_step(duration_seconds: float) -> float:
@@ -95,8 +100,9 @@ class FrameSelector:
     """Takes candidates in order and gives back choices in order; not safe for use by two threads at once.
 
     The clip is split into windows of three times the mean distance between frames. Each adds three frames to what
-    may be spent; what is left goes to the next. At the end of a window, too many are thinned by novelty, never
-    opening a gap longer than a window while that can be helped. In memory: three pictures, and JPEGs of a window.
+    may be spent; what is left goes to the next, and cuts may borrow two. At the end of a window, too many are
+    thinned by novelty, never opening a gap longer than a window while that can be helped. In memory: three
+    pictures, and the JPEGs of a window.
     """
 
     def __init__(self, *, duration_seconds: float, most: int, step_seconds: float | None = None) -> None:
@@ -168,7 +174,7 @@ class FrameSelector:
         elif text_at is not None:
             self._last_text_at = at
             self._hold(text_at, FrameReason.TEXT, _TEXT_NOVELTY)
-        elif at + self._step > self._newest_at + self._gap:
+        elif at + self._step > self._newest_at + max(self._gap, _LEAST_FLOOR_SECONDS):
             self._hold(look, FrameReason.FLOOR, self._novelty(look))
 
     @property
@@ -192,7 +198,9 @@ class FrameSelector:
 
     def _release(self, allowance: int) -> list[Choice]:
         """Give back what is held, thinned to what may be spent by then."""
-        room = max(0, allowance - self._spent)
+        cuts = sum(held.choice.reason is FrameReason.CUT for held in self._held)
+        debt = max(0, min(_CUT_DEBT, cuts - max(0, allowance - self._spent), self._budget - 1 - allowance))
+        room = max(0, allowance + debt - self._spent)
         dropped = len(self._held) > room and self._held[-1].choice
         while len(self._held) > room:
             del self._held[self._least(room)]
@@ -215,10 +223,11 @@ class FrameSelector:
         ends = [*times[2:], times[-1]]
         last = len(self._held) - 1
 
-        def cost(place: int) -> tuple[bool, bool, float]:
+        def cost(place: int) -> tuple[bool, bool, bool, float]:
             choice = self._held[place].choice
+            is_last = choice.reason is FrameReason.LAST and room > 0 and place == last
             opens_gap = ends[place] - times[place] > self._gap
-            return choice.reason is FrameReason.LAST and room > 0 and place == last, opens_gap, choice.novelty
+            return is_last, opens_gap, choice.reason is FrameReason.CUT, choice.novelty
 
         return min(range(len(self._held)), key=cost)
 
@@ -267,8 +276,9 @@ def _distance(one: _Coarse, other: _Coarse) -> float:
 def _cells(one: Pixels, other: Pixels) -> NDArray[np.uint8]:
     """The strongest difference in each cell of 8 x 8 pixels, any colour."""
     height, width = one.shape[:2]
-    apart = np.maximum(one, other) - np.minimum(one, other)
-    tops = list(range(0, height, _TEXT_CELL_PX))
-    lefts = list(range(0, width * 3, 3 * _TEXT_CELL_PX))
-    rows = np.maximum.reduceat(apart.reshape(height, width * 3), tops, axis=0)
-    return np.maximum.reduceat(rows, lefts, axis=1)
+    apart = (np.maximum(one, other) - np.minimum(one, other)).reshape(height, width * 3)
+    whole = height // _TEXT_CELL_PX
+    rows = apart[: whole * _TEXT_CELL_PX].reshape(whole, _TEXT_CELL_PX, width * 3).max(axis=1)
+    if height % _TEXT_CELL_PX:
+        rows = np.vstack((rows, apart[whole * _TEXT_CELL_PX :].max(axis=0, keepdims=True)))
+    return np.maximum.reduceat(rows, list(range(0, width * 3, 3 * _TEXT_CELL_PX)), axis=1)
