@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_POLL_SECONDS = 0.03
+_POLL_SECONDS = 0.1
 _PROC = Path("/proc")
 
 
@@ -25,7 +25,7 @@ class SideFailedError(Exception):
 
 
 async def run_side(
-    command: Sequence[str], *, env: Mapping[str, str], folder: Path, time_limit: float = 900.0
+    command: Sequence[str], *, env: Mapping[str, str], folder: Path, time_limit: float = 300.0
 ) -> Finished:
     """Runs `command` in `folder` to its end. Raises SideFailedError and TimeoutError."""
     started = time.monotonic()

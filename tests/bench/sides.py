@@ -29,10 +29,9 @@ from tests.simulator.openai_server.speaking import split_sentences
 ROOT = Path(__file__).parents[2]
 QUESTION = "What happens in this clip, and what is said?"
 ANSWER = (
-    "The clip goes through a quarterly review of the northern region with several slides. "
-    "Between them the camera moves over a colourful scene, and once a small window shows the speaker. "
-    "The speaker talks about late deliveries, two people who moved to the new office, and the price of copper. "
-    "Open questions are left for the end."
+    "Several slides go through a quarterly review of the northern region. "
+    "In between, the camera moves over a colourful scene, and once a small window shows the speaker. "
+    "The speaker mentions late deliveries and two people who moved to the new office."
 )
 DELAYS = Delays(
     caption=1.2,

@@ -1,7 +1,7 @@
 """Sound in and out of the emulator: what an upload holds, and speech in the format asked for."""
 
 import asyncio
-import json
+import re
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ CONTENT_TYPES = {
     "wav": "audio/wav",
     "pcm": "audio/pcm",
 }
+_STREAM = re.compile(r"Audio: (?P<codec>\w+).*?, (?P<rate>\d+) Hz, (?P<layout>[\w.]+)")
 _ENCODERS = {
     "mp3": ("-c:a", "libmp3lame", "-b:a", "64k", "-f", "mp3"),
     "opus": ("-c:a", "libopus", "-b:a", "32k", "-f", "ogg"),
@@ -35,7 +36,8 @@ class UnreadableSoundError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeardAudio:
-    """An upload as it was and as it sounds. `samples`: mono, 16 kHz, -1 to 1."""
+    """An upload as it was and as it sounds. `channels` 0: another layout than mono, stereo, 5.1. `samples`: mono,
+    16 kHz, -1 to 1."""
 
     codec: str
     rate_hz: int
@@ -52,19 +54,15 @@ async def decode_sound(data: bytes, suffix: str) -> HeardAudio:
     with tempfile.TemporaryDirectory(prefix="openai-emulator-") as folder:
         path = Path(folder, f"upload{suffix}")
         path.write_bytes(data)
-        listing, pcm = await asyncio.gather(
-            _run("ffprobe", "-v", "error", "-select_streams", "a:0", "-show_entries",
-                 "stream=codec_name,sample_rate,channels", "-of", "json", str(path)),
-            _run("ffmpeg", "-v", "error", "-nostdin", "-i", str(path), "-map", "0:a:0", "-ac", "1", "-ar",
-                 str(HEARING_RATE_HZ), "-f", "f32le", "-"),
-        )  # fmt: skip
-    streams = json.loads(listing or b"{}").get("streams") or []
-    if not streams or not pcm:
+        mono = ("-map", "0:a:0", "-ac", "1", "-ar", str(HEARING_RATE_HZ), "-f", "f32le", "-")
+        pcm, log = await _run("ffmpeg", "-hide_banner", "-nostats", "-nostdin", "-i", str(path), *mono)
+    stream = _STREAM.search(log)
+    if stream is None or not pcm:
         raise UnreadableSoundError
     return HeardAudio(
-        codec=streams[0]["codec_name"],
-        rate_hz=int(streams[0]["sample_rate"]),
-        channels=int(streams[0]["channels"]),
+        codec=stream["codec"],
+        rate_hz=int(stream["rate"]),
+        channels={"mono": 1, "stereo": 2, "5.1": 6}.get(stream["layout"], 0),
         samples=np.frombuffer(pcm, dtype=np.float32),
     )
 
@@ -74,20 +72,22 @@ async def encode_sound(pcm: bytes, form: str) -> bytes:
     if form == "pcm":
         return pcm
     source = ("-f", "s16le", "-ar", str(SPEECH_RATE_HZ), "-ac", "1", "-i", "-")
-    return await _run("ffmpeg", "-v", "error", *source, *_ENCODERS[form], "-", stdin=pcm)
+    data, _ = await _run("ffmpeg", "-v", "error", *source, *_ENCODERS[form], "-", stdin=pcm)
+    return data
 
 
-async def _run(*command: str, stdin: bytes | None = None) -> bytes:
+async def _run(*command: str, stdin: bytes | None = None) -> tuple[bytes, str]:
+    """What a tool wrote, and its log."""
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
     )
     try:
-        output, _ = await process.communicate(stdin)
+        output, log = await process.communicate(stdin)
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return output
+    return output, log.decode(errors="replace")
