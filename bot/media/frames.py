@@ -116,7 +116,6 @@ class _Sampling:
         self._cuts = CutDetector()
         self._fresh_cuts: deque[float] = deque()
         self._waiting: deque[_Waiting] = deque()
-        self._first_at: float | None = None
         self._last_at = 0.0
         self._interval = 0.0
 
@@ -145,7 +144,7 @@ class _Sampling:
             found.put_nowait(self._frame(choice))
         found.put_nowait(
             FramesEnd(
-                decoded_seconds=round(self._last_at + self._interval, 6),
+                decoded_seconds=round(self._decoded_seconds(), 6),
                 considered=self._selector.considered,
                 chosen=self._selector.chosen,
                 damaged=_damaged(end),
@@ -237,11 +236,15 @@ class _Sampling:
             await queue.put(await pipe.read_record(width * height * 3))
 
     def _note(self, at: float) -> None:
-        if self._first_at is None:
-            self._first_at = at
-        elif at > self._last_at:
+        if at > self._last_at:
             self._interval = at - self._last_at
         self._last_at = max(self._last_at, at)
+
+    def _decoded_seconds(self) -> float:
+        """Where the last picture ends: as its packet says where that is plausible, else after one more interval."""
+        told = self._video.end_seconds
+        most = self._last_at + (2 * self._interval or 1.0)
+        return told if told is not None and self._last_at < told <= most else self._last_at + self._interval
 
     async def _drain(self, cuts: list[float], *, last: bool = False) -> list[Frame | SceneCut]:
         """What is certain: cuts, and the choices from pictures whose cuts are known."""

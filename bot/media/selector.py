@@ -22,7 +22,8 @@ _COARSE_NOISE = 12.0
 _COARSE_FULL = 116.0
 _CHANGED = 0.05
 _REMEMBERED = 4
-_IMPATIENCE = 2.0
+_IMPATIENCE = 4.0
+_PATIENCE_SECONDS = 2.4
 _LEAST_FLOOR_SECONDS = 6.0
 
 _TEXT_CELL_PX = 8
@@ -111,6 +112,7 @@ class FrameSelector:
         self._step = candidate_step(self._duration) if step_seconds is None else step_seconds
         self._spacing = self._duration / self._budget
         self._gap = 3 * self._spacing
+        self._patience = max(self._spacing, min(_PATIENCE_SECONDS, self._duration / 10))
         self._window_end = self._gap
         self._spent = 0
         self._held: list[_Held] = []
@@ -169,7 +171,7 @@ class FrameSelector:
         elapsed = at - self._newest_at
         if look.candidate.cut_seconds is not None and change > _SAME_CUT:
             self._hold(look, FrameReason.CUT, max(_CUT_NOVELTY, change))
-        elif change >= _CHANGED * (1 + _IMPATIENCE * max(0.0, 1 - elapsed / self._spacing)):
+        elif change >= _CHANGED * (1 + _IMPATIENCE * max(0.0, 1 - elapsed / self._patience)):
             self._hold(look, FrameReason.CHANGE, min(change, self._novelty(look)))
         elif text_at is not None:
             self._last_text_at = at

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from bot.domain.media import Frame
 
 _SHEET_WIDTH_PX = 1600
+_LEAST_CELL_PX = 160
 _MOST_TALL_PX = 6000
 _MARGIN_PX = 12
 _LABEL_PX = 22
@@ -19,7 +20,7 @@ _COLOURS = (256, 128, 64)
 
 
 async def draw_storyboard(frames: Sequence[Frame], *, columns: int | None = None) -> bytes:
-    """PNG, 1600 pixels wide and below 8 MB, drawn off the event loop.
+    """PNG, at most 1600 pixels wide and below 8 MB, drawn off the event loop.
 
     Each frame stands over its time ("0:42") and the reason it was chosen; rows read left to right. `columns` None:
     as suits their number. Raises ValueError without frames.
@@ -41,13 +42,18 @@ def _columns(count: int) -> int:
 
 
 def _draw(frames: tuple[Frame, ...], columns: int) -> bytes:
-    cell_width = (_SHEET_WIDTH_PX - _MARGIN_PX * (columns + 1)) // columns
+    widest = max(_LEAST_CELL_PX, *(frame.width for frame in frames))
+    cell_width = min(widest, (_SHEET_WIDTH_PX - _MARGIN_PX * (columns + 1)) // columns)
     shape = max(frame.height / frame.width for frame in frames)
     rows = math.ceil(len(frames) / columns)
     label = _LABEL_PX + _MARGIN_PX
     room = (_MOST_TALL_PX - _MARGIN_PX) // rows - label - _MARGIN_PX
     cell_height = max(24, min(round(cell_width * shape), room, cell_width * 2))
-    sheet = Image.new("RGB", (_SHEET_WIDTH_PX, _MARGIN_PX + rows * (cell_height + label + _MARGIN_PX)), _GROUND)
+    size = (
+        _MARGIN_PX + columns * (cell_width + _MARGIN_PX),
+        _MARGIN_PX + rows * (cell_height + label + _MARGIN_PX),
+    )
+    sheet = Image.new("RGB", size, _GROUND)
     pen = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=_LABEL_PX)
     small = ImageFont.load_default(size=round(_LABEL_PX * 0.7))
