@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from PIL import Image, ImageOps, ImageStat
 
 from bot.domain.errors import ProviderCategory, ProviderError
@@ -69,7 +70,7 @@ async def read_text(grey: Image.Image, languages: Sequence[str]) -> str:
 
 def _white_letters(grey: Image.Image) -> Image.Image | None:
     """The nearly white parts as black on white: subtitles over a picture. None when they are no letters."""
-    mask = grey.point(lambda luma: 0 if luma > _NEARLY_WHITE else 255)
+    mask = Image.fromarray(np.where(np.asarray(grey) > _NEARLY_WHITE, 0, 255).astype(np.uint8))
     share = 1 - ImageStat.Stat(mask).mean[0] / 255
     return mask if _MASK_SHARE[0] <= share <= _MASK_SHARE[1] and may_hold_text(mask) else None
 

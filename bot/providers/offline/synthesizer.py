@@ -40,7 +40,7 @@ _SCRIPTS = (
     (re.compile(r"[\u0900-\u097f]"), "hi"),
     (re.compile(r"[\u0e00-\u0e7f]"), "th"),
 )
-_CHINESE = {"zh": "cmn", "yue": "yue", "cmn": "cmn"}
+_OTHER_SCRIPTS = {"zh", "cmn", "yue", "ja", "ko", "ru", "el", "ar", "he", "hi", "th"}
 _PHASES = 480  # positions between two samples for which the filter is tabulated
 _TAPS = 32
 
@@ -73,12 +73,13 @@ class OfflineSynthesizer:
         """flite seeks in its output, so it gets a file."""
         with tempfile.TemporaryDirectory(prefix="kibitz-") as folder:
             words, sound = Path(folder, "words"), Path(folder, "sound")
-            words.write_text(text, encoding="utf-8")
+            await asyncio.to_thread(words.write_text, text, encoding="utf-8")
             arguments = ["-voice", self._english_voice, "-f", str(words), "-o", str(sound)]
             await run_tool(FLITE, arguments, wall_seconds=_WALL_SECONDS)
-            if not sound.exists() or sound.stat().st_size > _MAX_BYTES:
-                raise _failed(FLITE)
-            return sound.read_bytes()
+            try:
+                return await asyncio.to_thread(sound.read_bytes)
+            except FileNotFoundError as error:
+                raise _failed(FLITE) from error
 
 
 async def _espeak(text: str, language: str) -> bytes:
@@ -100,12 +101,13 @@ def speakable(text: str) -> str:
 
 
 def language_of(text: str, wished: str | None) -> str:
-    """espeak-ng's name of the language to speak: what the script shows, else what is wished (BCP 47), else English."""
+    """espeak-ng's name of the language to speak: what the script shows, else what is wished (BCP 47), else English:
+    also for Latin letters where the wish has other ones."""
     for script, language in _SCRIPTS:
         if script.search(text):
             return "yue" if language == "cmn" and (wished or "").lower().startswith("yue") else language
     primary = (wished or "en").split("-")[0].lower()
-    return _CHINESE.get(primary, primary) if re.fullmatch(r"[a-z]{2,3}", primary) else "en"
+    return primary if re.fullmatch(r"[a-z]{2,3}", primary) and primary not in _OTHER_SCRIPTS else "en"
 
 
 def _pcm(data: bytes, tool: Tool) -> npt.NDArray[np.int16]:
