@@ -1,17 +1,23 @@
 """Builds everything from the settings and closes it; the only place that knows every vendor."""
 
 import asyncio
+import os
+import tempfile
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from bot.config import RoleSettings, Settings
+from bot.domain.errors import MediaError
+from bot.domain.media import AudioChunk, EncodedAudio
 from bot.domain.role import Role
 from bot.domain.timeline import Notice, NoticeCode
-from bot.media.encode import encode_upload
+from bot.media.encode import UploadForm, encode_upload
 from bot.media.limits import MediaLimits
+from bot.media.workspace import sweep_workspaces
 from bot.pipeline.crew import OFFLINE_PROVIDER, Crew, ModelRef
 from bot.providers.base import Captioner, ChatModel, Synthesizer, Transcriber
 from bot.providers.fallback import (
@@ -45,20 +51,24 @@ OFFLINE_NOTICE = Notice(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """What the command line and the cogs work with."""
+    """What the command line and the cogs work with. Each job's own folder lies in `workspaces`."""
 
     settings: Settings
     crew: Crew
     video: VideoService
+    workspaces: Path
 
 
 @asynccontextmanager
 async def open_app(settings: Settings) -> AsyncGenerator[App]:
     """Everything open for as long as the block lasts. Opens no connection by itself."""
+    workspaces = settings.workspace.directory or Path(tempfile.gettempdir()) / f"kibitz-{os.getuid()}"
+    await asyncio.to_thread(sweep_workspaces, workspaces)
     async with AsyncExitStack() as stack:
         crew = _crew(settings, stack)
         standing = (OFFLINE_NOTICE,) if settings.chat.is_offline else ()
-        yield App(settings=settings, crew=crew, video=VideoService(crew, standing=standing))
+        service = VideoService(crew, standing=standing)
+        yield App(settings=settings, crew=crew, video=service, workspaces=workspaces)
 
 
 def endpoint_of(settings: Settings, role: Role) -> Endpoint | None:
@@ -136,23 +146,33 @@ def _captioners(settings: Settings, stack: AsyncExitStack) -> list[Captioner]:
         )
 
     hired = _hired(settings, Role.CAPTIONS, stack, hire)
-    return _with_offline(hired, settings, lambda: OfflineCaptioner(languages=settings.offline.tesseract_languages))
+    return _with_offline(
+        hired,
+        settings,
+        lambda: OfflineCaptioner(languages=settings.offline.tesseract_languages, workers=_workers(settings)),
+    )
 
 
 def _transcribers(settings: Settings, limits: MediaLimits, stack: AsyncExitStack) -> list[Transcriber]:
     role = settings.transcripts
 
     def hire(connection: Connection, model: str) -> Transcriber:
-        return OpenAITranscriber(
-            connection, model=model, encode=partial(encode_upload, limits=limits), retry=_retry(role)
-        )
+        return OpenAITranscriber(connection, model=model, encode=partial(_encode, limits), retry=_retry(role))
 
     def stay() -> Transcriber:
-        transcriber = OfflineTranscriber(workers=settings.offline.workers)
-        stack.push_async_callback(transcriber.aclose)
+        transcriber = OfflineTranscriber(workers=_workers(settings))
+        stack.push_async_callback(transcriber.close)
         return transcriber
 
     return _with_offline(_hired(settings, Role.TRANSCRIPTS, stack, hire), settings, stay)
+
+
+async def _encode(limits: MediaLimits, chunk: AudioChunk) -> EncodedAudio:
+    """Compressed, or as it is where this ffmpeg cannot compress it."""
+    try:
+        return await encode_upload(chunk, limits)
+    except MediaError:
+        return await encode_upload(chunk, limits, form=UploadForm.WAV)
 
 
 def _chat_models(settings: Settings, stack: AsyncExitStack) -> list[ChatModel]:
@@ -210,6 +230,10 @@ def _hired(
 def _with_offline(hired: list[Provider], settings: Settings, stay: Callable[[], Provider]) -> list[Provider]:
     """The offline provider works alone, or as the last resort where the operator wants one."""
     return [*hired, stay()] if not hired or settings.offline.fallback else hired
+
+
+def _workers(settings: Settings) -> int:
+    return settings.offline.workers or os.cpu_count() or 1
 
 
 def _chat_settings(effort: str, temperature: float | None = None) -> ChatSettings:

@@ -83,10 +83,13 @@ class LiveProgress:
                 return
 
 
+Watcher = EventLog | PlainProgress | LiveProgress
+
+
 class ConsoleListener:
     """Passes events to `watchers` and the words of the answer to stdout, where they are wanted."""
 
-    def __init__(self, *watchers: EventLog | PlainProgress | LiveProgress, show_text: bool) -> None:
+    def __init__(self, *watchers: Watcher, show_text: bool) -> None:
         self._watchers = watchers
         self._show_text = show_text
 

@@ -8,16 +8,17 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
 
 from bot import __version__
 from bot.app import App, open_app
-from bot.cli.console import ConsoleListener, EventLog, progress
+from bot.cli.console import ConsoleListener, EventLog, Watcher, progress
 from bot.cli.doctor import examine
+from bot.cli.incoming import saved
 from bot.cli.render import answer_as_json, estimate_as_text
-from bot.config import load_settings
+from bot.config import Settings, load_settings
 from bot.domain.answer import Answer, AnswerMode
 from bot.domain.errors import BotError, MediaError, ProviderError, SettingsError
 from bot.logs import set_up_logging
@@ -38,7 +39,7 @@ cli = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Media = Annotated[Path, typer.Argument(help="A clip, a sound or a picture.", show_default=False)]
+Media = Annotated[Path, typer.Argument(help="A clip, a sound or a picture; - reads it from stdin.", show_default=False)]
 Preset = Annotated[
     str | None,
     typer.Option(help="balanced, quality, classic, local or offline; default: as configured.", show_default=False),
@@ -67,7 +68,7 @@ def start(
 
 
 @cli.command()
-def ask(
+def ask(  # noqa: PLR0917 - the arguments of the command line
     media: Media,
     question: Annotated[
         str | None,
@@ -87,17 +88,17 @@ def ask(
     """Answer a question about a clip."""
     with ExitStack() as files:
         _check_writable(voice, "--voice")
-        watchers = [progress()]
+        watchers: list[Watcher] = [progress()]
         if events is not None:
             _check_writable(events, "--events")
             watchers.append(EventLog(files.enter_context(events.open("a", encoding="utf-8"))))
         listener = ConsoleListener(*watchers, show_text=not as_json)
 
-        async def work(app: App) -> Answer:
+        async def work(app: App, path: Path) -> Answer:
             wanted = mode or app.settings.answer.mode
-            return await app.video.ask(media, question, listener, mode=wanted, speak=voice is not None)
+            return await app.video.ask(path, question, listener, mode=wanted, speak=voice is not None)
 
-        answer = _run(work, preset=preset, config=config)
+        answer = _run(_with_media(media, work), preset=preset, config=config)
     if as_json:
         typer.echo(json.dumps(answer_as_json(answer), ensure_ascii=False, indent=2))
     else:
@@ -119,7 +120,7 @@ def timeline(
 ) -> None:
     """Print what is seen and heard in a clip, with times."""
     listener = ConsoleListener(progress(), show_text=False)
-    woven = _run(lambda app: app.video.timeline(media, listener), preset=preset, config=config)
+    woven = _run(_with_media(media, lambda app, path: app.video.timeline(path, listener)), preset=preset, config=config)
     typer.echo(FORMATS[format.value](woven), nl=False)
     if format in (TimelineFormat.SRT, TimelineFormat.VTT):
         for notice in woven.notices:
@@ -133,7 +134,9 @@ def storyboard(
     """Draw the chosen frames of a clip with their times."""
     _check_writable(out, "OUT.png")
     listener = ConsoleListener(progress(), show_text=False)
-    picture = _run(lambda app: app.video.storyboard(media, listener), preset="offline", config=config)
+    picture = _run(
+        _with_media(media, lambda app, path: app.video.storyboard(path, listener)), preset="offline", config=config
+    )
     out.write_bytes(picture)
 
 
@@ -146,7 +149,7 @@ def estimate(
 ) -> None:
     """Tell frames, minutes, tokens and money before anything is paid."""
     listener = ConsoleListener(progress(), show_text=False)
-    costs = _run(lambda app: app.video.estimate(media, listener), preset=preset, config=config)
+    costs = _run(_with_media(media, lambda app, path: app.video.estimate(path, listener)), preset=preset, config=config)
     typer.echo(json.dumps(costs.as_json(), indent=2) if as_json else estimate_as_text(costs))
 
 
@@ -154,10 +157,7 @@ def estimate(
 def doctor(preset: Preset = None, config: Config = None) -> None:
     """Check tools, keys, servers and models; exit code 1 when something needed is missing."""
 
-    async def work(app: App) -> bool:
-        return await examine(app)
-
-    if not _run(work, preset=preset, config=config):
+    if not _run(examine, preset=preset, config=config):
         raise typer.Exit(1)
 
 
@@ -202,7 +202,15 @@ def _run(work: Callable[[App], Awaitable[Result]], *, preset: str | None, config
         _fail("Stopped.", EXIT_INTERRUPTED)
 
 
-def _load(preset: str | None, config: Path | None):
+def _with_media(media: Path, work: Callable[[App, Path], Awaitable[Result]]) -> Callable[[App], Awaitable[Result]]:
+    async def on_saved(app: App) -> Result:
+        with saved(media, app) as path:
+            return await work(app, path)
+
+    return on_saved
+
+
+def _load(preset: str | None, config: Path | None) -> Settings:
     try:
         settings = load_settings(config, preset=preset)
     except SettingsError as error:
@@ -223,7 +231,7 @@ def _check_writable(path: Path | None, name: str) -> None:
         _fail(f"{name}: the folder {path.parent} does not exist; create it first.", EXIT_USAGE)
 
 
-def _fail(sentence: str, code: int):
+def _fail(sentence: str, code: int) -> NoReturn:
     typer.echo(sentence, err=True)
     sys.stdout.flush()
     raise typer.Exit(code)

@@ -109,9 +109,9 @@ def compose_parts(timeline: Timeline, question: Question, crew: Crew) -> list[Pr
 
 def compose_from_notes(timeline: Timeline, notes: Sequence[str], question: Question, crew: Crew) -> Prompt:
     """The prompt that answers from the notes of all parts."""
-    lines = [line for note in notes for line in note.splitlines() if line.strip()]
+    lines: list[str] = [line for note in notes for line in note.splitlines() if line.strip()]
     while lines and estimate_tokens("\n".join(lines)) > crew.evidence_tokens:
-        lines = [line for position, line in enumerate(lines) if position % 4 != 3]
+        del lines[min(3, len(lines) - 1) :: 4]
     quoted = [f"NOTE {_quoted(line.strip())}" for line in lines]
     return Prompt(
         rules=RULES,

@@ -2,9 +2,12 @@
 
 import re
 import unicodedata
-from typing import cast
+from collections.abc import Callable
+from typing import Any, cast
 
-import sentencex
+import sentencex  # pyright: ignore[reportMissingTypeStubs] - compiled, ships none; typed by _segment below
+
+_segment = cast("Callable[[str, str], list[str]]", cast(Any, sentencex).segment)
 
 _LONGEST_SENTENCE = 400
 _MAY_END = re.compile(r"[.!?。！？…\n]")
@@ -39,11 +42,7 @@ class SentenceSplitter:
         return [sentence.strip() for sentence in rest if sentence.strip()]
 
     def _split(self, text: str) -> list[str]:
-        parts = [
-            sentence
-            for line in text.splitlines(keepends=True)
-            for sentence in cast(list[str], sentencex.segment(self._language, line))
-        ]
+        parts = [sentence for line in text.splitlines(keepends=True) for sentence in _segment(self._language, line)]
         if text.endswith("\n"):
             parts.append("")
         return parts

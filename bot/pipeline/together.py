@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 One = TypeVar("One")
 Other = TypeVar("Other")
@@ -20,7 +20,9 @@ async def together(one: Coroutine[Any, Any, One], other: Coroutine[Any, Any, Oth
 
 def first_cause(failures: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first leaf of an exception group, with its own traceback and cause."""
-    cause: BaseException = failures
-    while isinstance(cause, BaseExceptionGroup):
-        cause = cause.exceptions[0]
-    return cause
+    cause = failures.exceptions[0]
+    return first_cause(cast(BaseExceptionGroup[BaseException], cause)) if _is_group(cause) else cause
+
+
+def _is_group(error: BaseException) -> bool:
+    return isinstance(error, BaseExceptionGroup)

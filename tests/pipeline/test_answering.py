@@ -23,7 +23,7 @@ def timeline_of(count: int) -> Timeline:
     )
 
 
-async def answered(chat: ScriptedChat, count: int = 2, **settings: object):  # noqa: ANN201
+async def answered(chat: ScriptedChat, count: int = 2, **settings: object):
     listener, sentences = KeepingListener(), []
     run = Run(listener)
     crew = crew_of(chat=chat, **settings)
@@ -81,7 +81,7 @@ async def test_a_long_timeline_is_read_in_parts_first() -> None:
 
 async def test_a_part_whose_notes_fail_is_a_notice() -> None:
     class FailsOnce(ScriptedChat):
-        async def answer(self, prompt):  # noqa: ANN001, ANN202
+        async def answer(self, prompt):
             self.break_after = 0 if not self.prompts else None
             async for item in super().answer(prompt):
                 yield item

@@ -14,9 +14,7 @@ from bot.pipeline.tokens import estimate_tokens
 from tests.fakes.providers import crew_of
 
 ASKED = Question(source=QuestionSource.TYPED, text="What does it say?")
-FRAME = Frame(
-    at_seconds=0, since_seconds=0, width=2, height=2, reason=FrameReason.FIRST, novelty=1, jpeg=b"x"
-)
+FRAME = Frame(at_seconds=0, since_seconds=0, width=2, height=2, reason=FrameReason.FIRST, novelty=1, jpeg=b"x")
 
 
 def timeline_of(*texts: str, seconds: float = 1.0) -> Timeline:
@@ -123,3 +121,9 @@ def test_the_mode_fits_what_there_is(
 def test_frames_are_held_for_models_that_see(requested: AnswerMode, direct_max: int, held: int) -> None:
     crew = crew_of(direct_max_frames=direct_max)
     assert frames_to_hold(requested, MediaKind.VIDEO, crew) == held
+
+
+def test_notes_beyond_the_budget_are_thinned() -> None:
+    notes = [f"[0:0{n}] " + "word " * 200 for n in range(3)]
+    prompt = compose_from_notes(timeline_of("a"), notes, ASKED, crew_of(evidence_tokens=500))
+    assert prompt.evidence.count("NOTE ") == 1

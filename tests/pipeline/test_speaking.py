@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from bot.domain.errors import ProviderError
 from bot.domain.events import FirstAudio, StageEnded
 from bot.domain.timeline import NoticeCode
 from bot.pipeline.run import Run
@@ -11,7 +12,9 @@ from bot.pipeline.speaking import Speaker
 from tests.fakes.providers import KeepingListener, ToneSynthesizer, broken, crew_of
 
 
-async def spoken(synthesizer: ToneSynthesizer, *sentences: str, **settings: object) -> tuple[Speaker, Run, KeepingListener]:
+async def spoken(
+    synthesizer: ToneSynthesizer, *sentences: str, **settings: object
+) -> tuple[Speaker, Run, KeepingListener]:
     listener = KeepingListener()
     run = Run(listener)
     speaker = Speaker(run, crew_of(synthesizer=synthesizer, **settings))
@@ -36,7 +39,7 @@ async def test_all_sentences_are_in_the_clip() -> None:
 
 async def test_the_sound_keeps_the_order_of_the_sentences() -> None:
     class SlowFirst(ToneSynthesizer):
-        async def speak(self, request):  # noqa: ANN001, ANN202
+        async def speak(self, request):
             if "One" in request.text:
                 await asyncio.sleep(0.05)
             async for item in super().speak(request):
@@ -75,7 +78,11 @@ async def test_a_long_answer_is_spoken_in_part() -> None:
 
 async def test_an_error_of_the_body_arrives_as_itself() -> None:
     speaker = Speaker(Run(KeepingListener()), crew_of())
-    with pytest.raises(Exception, match="scripted_failure"):
+
+    async def speak_and_fail() -> None:
         async with speaker.speaking():
             speaker.say("One.")
             raise broken()
+
+    with pytest.raises(ProviderError, match="scripted_failure"):
+        await speak_and_fail()

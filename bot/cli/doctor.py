@@ -1,0 +1,163 @@
+"""`doctor`: what is here, what answers, and what to do about the rest."""
+
+import asyncio
+import ctypes.util
+import platform
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+import typer
+
+from bot import __version__
+from bot.app import App, endpoint_of
+from bot.config import Settings
+from bot.domain.errors import ProviderCategory
+from bot.domain.role import Role
+from bot.media.sandbox import sandbox_layers
+from bot.media.tools import MediaTools, media_tools
+from bot.providers.offline import OfflineTool, offline_tools
+from bot.providers.openai.endpoint import Endpoint, Flavour
+from bot.providers.openai.model_check import EndpointState, ModelState, check_models
+
+_SOON = timedelta(days=90)
+_LEAST_FREE_BYTES = 500 * 2**20
+# The first releases with the fix for CVE-2026-8461, by major version.
+_PATCHED_FFMPEG = {5: (5, 1, 10), 6: (6, 1, 6), 7: (7, 1, 5), 8: (8, 1, 2)}
+
+
+class Verdict(StrEnum):
+    """How a check ended; only FAIL makes the exit code 1."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One line of the report."""
+
+    verdict: Verdict
+    what: str
+
+
+async def examine(app: App) -> bool:
+    """Print every check; True when nothing that is needed is missing. Pays for nothing."""
+    settings = app.settings
+    tools, here, states = await asyncio.gather(
+        media_tools(app.crew.limits),
+        offline_tools(settings.offline.tesseract_languages),
+        asyncio.gather(*(_ask(settings, role) for role in Role)),
+    )
+    checks = [
+        Check(verdict=Verdict.OK, what=f"kibitz {__version__} on Python {platform.python_version()}"),
+        Check(verdict=Verdict.OK, what=f"preset {settings.models.preset}: {settings.preset_reason}"),
+        *_media(tools),
+        _sandbox(settings),
+        _opus(),
+        *_offline(here, settings),
+        *(check for role, state in zip(Role, states, strict=True) for check in _role(settings, role, state)),
+        _disk(app.workspaces),
+    ]
+    for check in checks:
+        typer.echo(f"{check.verdict.value:<5} {check.what}")
+    return all(check.verdict is not Verdict.FAIL for check in checks)
+
+
+async def _ask(settings: Settings, role: Role) -> EndpointState | None:
+    endpoint = endpoint_of(settings, role)
+    return None if endpoint is None else await check_models(endpoint, settings.role(role).models)
+
+
+def _media(tools: MediaTools) -> Iterator[Check]:
+    if tools.version is None:
+        yield Check(verdict=Verdict.FAIL, what="ffmpeg and ffprobe do not run; install the package ffmpeg")
+        return
+    yield Check(verdict=Verdict.OK, what=f"ffmpeg {tools.version}")
+    numbers = tuple(int(number) for number in re.findall(r"\d+", tools.version)[:3])
+    if numbers and numbers < _PATCHED_FFMPEG.get(numbers[0], (0,)):
+        yield Check(
+            verdict=Verdict.WARN,
+            what="this ffmpeg has known holes (CVE-2026-8461); use 7.1.5 or newer on a public server",
+        )
+    missing = (*tools.missing_encoders, *tools.missing_decoders)
+    if missing:
+        yield Check(verdict=Verdict.FAIL, what=f"this ffmpeg lacks {', '.join(missing)}; install a full build")
+    else:
+        yield Check(verdict=Verdict.OK, what="codecs for clips, uploads and voice messages")
+
+
+def _sandbox(settings: Settings) -> Check:
+    layers = sandbox_layers()
+    active = ["resource limits", "allowlists"]
+    active += [f"Landlock {layers.landlock}"] if layers.landlock else []
+    active += ["seccomp"] if layers.seccomp else []
+    if layers.complete:
+        return Check(verdict=Verdict.OK, what=f"sandbox: {', '.join(active)}")
+    verdict = Verdict.FAIL if settings.media.sandbox == "required" else Verdict.WARN
+    return Check(verdict=verdict, what=f"sandbox: only {', '.join(active)}; this kernel lacks Landlock or seccomp")
+
+
+def _opus() -> Check:
+    if ctypes.util.find_library("opus"):
+        return Check(verdict=Verdict.OK, what="libopus")
+    return Check(verdict=Verdict.WARN, what="libopus is missing; voice channels will need the package libopus0")
+
+
+def _offline(tools: Iterable[OfflineTool], settings: Settings) -> Iterator[Check]:
+    """A tool that is missing is a failure for a role that works here, a warning where it is the last resort."""
+    for tool in tools:
+        if tool.present:
+            yield Check(verdict=Verdict.OK, what=f"{tool.name} for {tool.role} on this machine")
+        elif settings.role(tool.role).is_offline or settings.offline.fallback:
+            verdict = Verdict.FAIL if settings.role(tool.role).is_offline else Verdict.WARN
+            yield Check(verdict=verdict, what=f"{tool.name} is missing; install the package {tool.package}")
+
+
+def _role(settings: Settings, role: Role, state: EndpointState | None) -> Iterator[Check]:
+    if state is None:
+        yield Check(verdict=Verdict.OK, what=f"{role}: on this machine")
+        return
+    where = f"{role} at {state.endpoint.host}"
+    if state.error is not None:
+        advice = "check the key" if state.error.category is ProviderCategory.AUTH else "check base_url and the network"
+        yield Check(verdict=Verdict.FAIL, what=f"{where}: {state.error.public} ({advice})")
+        return
+    yield from _models(where, state.models)
+    if _reads_little(state.endpoint, settings, role):
+        yield Check(
+            verdict=Verdict.WARN,
+            what=f"{where}: Ollama reads 4,096 tokens unless OLLAMA_CONTEXT_LENGTH is set where it runs",
+        )
+
+
+def _models(where: str, models: Iterable[ModelState]) -> Iterator[Check]:
+    today = datetime.now(UTC).date()
+    usable = [model for model in models if model.is_offered]
+    for model in models:
+        if not model.is_offered:
+            verdict = Verdict.WARN if usable else Verdict.FAIL
+            yield Check(verdict=verdict, what=f"{where}: {model.model} is not offered; choose another model")
+        elif model.ends_on is not None and model.ends_on - today <= _SOON:
+            yield Check(verdict=Verdict.WARN, what=f"{where}: {model.model} ends on {model.ends_on}")
+        else:
+            ends = f", ends on {model.ends_on}" if model.ends_on else ""
+            yield Check(verdict=Verdict.OK, what=f"{where}: {model.model}{ends}")
+
+
+def _reads_little(endpoint: Endpoint, settings: Settings, role: Role) -> bool:
+    return endpoint.known_flavour is Flavour.OLLAMA and role is Role.CHAT and settings.chat.context_tokens <= 4096
+
+
+def _disk(folder: Path) -> Check:
+    folder = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
+    free = shutil.disk_usage(folder).free
+    text = f"{free / 2**30:.1f} GiB free for temporary files"
+    if free < _LEAST_FREE_BYTES:
+        return Check(verdict=Verdict.FAIL, what=f"only {text}; make room")
+    return Check(verdict=Verdict.OK, what=text)
