@@ -145,6 +145,11 @@ class Child:
         self._seen = b""
         self._listening = asyncio.create_task(self._listen(messages), name="child-messages")
 
+    @property
+    def pid(self) -> int:
+        """Its process id, which is also that of its group."""
+        return self._process.pid
+
     async def write(self, data: bytes) -> None:
         """Feed its standard input. Bytes for a child that is gone are dropped: `finish` says why it went."""
         stdin = self._process.stdin
