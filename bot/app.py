@@ -45,7 +45,7 @@ Provider = TypeVar("Provider")
 
 OFFLINE_NOTICE = Notice(
     code=NoticeCode.OFFLINE,
-    public="Answered on this machine without any model: text on screen, measured pictures and English speech only.",
+    public="Worked out on this machine without any model: text on screen, measured pictures and English speech only.",
 )
 
 
@@ -161,7 +161,7 @@ def _transcribers(settings: Settings, limits: MediaLimits, stack: AsyncExitStack
 
     def stay() -> Transcriber:
         transcriber = OfflineTranscriber(workers=_workers(settings))
-        stack.push_async_callback(transcriber.close)
+        stack.push_async_callback(transcriber.aclose)
         return transcriber
 
     return _with_offline(_hired(settings, Role.TRANSCRIPTS, stack, hire), settings, stay)

@@ -48,7 +48,7 @@ class Word:
 class OfflineTranscriber:
     """A Transcriber with at most `workers` recognisers. One that did nothing for `idle_seconds` is ended; one whose
     piece takes longer than `start_seconds` plus `pace` times its length is killed, as is one whose caller leaves.
-    `close` ends all of them."""
+    `aclose` ends all of them."""
 
     def __init__(
         self, *, workers: int = 2, idle_seconds: float = 60.0, start_seconds: float = 20.0, pace: float = 6.0
@@ -76,7 +76,7 @@ class OfflineTranscriber:
         kept, unclear = clear(_utterances(reply))
         return _piece(kept, notices=(UNCLEAR_SPEECH,) if unclear else (), request=request)
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """End the recognisers that wait for work."""
         while self._idle:
             await self._idle.pop().close()
