@@ -43,15 +43,23 @@ DELAYS = Delays(
 )
 
 
+CAPTIONS = (
+    "A slide with a dark bar at the top, four lines of text with numbers, and a bar chart with six blue bars below.",
+    "The camera moves to the right over many overlapping circles and rectangles in bright colours, slightly noisy.",
+    "The same slide is still shown, and in a small window in the upper right corner a coloured pattern is moving.",
+    "A different slide has appeared, its bar is reddish and its six bars are of another height than those before.",
+)
+
+
 class BenchMind(HonestMind):
-    """Says as much as a model would: some thirty words for a picture, a sentence for a piece of sound."""
+    """Says as much as a model would, some twenty words for a picture, a sentence for a piece of sound, and takes no
+    processor time from the sides to find it."""
 
     def __init__(self) -> None:
         super().__init__(answers=ANSWER)
 
     def look(self, images: Sequence[SeenImage], call: ChatCall) -> list[SeenPicture]:
-        more = "Some text and a few simple shapes can be made out, and a person seems to explain something to others."
-        return [replace(seen, caption=f"{seen.caption} {more}") for seen in super().look(images, call)]
+        return [SeenPicture(caption=CAPTIONS[image.size_bytes % len(CAPTIONS)]) for image in images]
 
     def listen(self, audio: HeardAudio, call: TranscriptionCall) -> list[HeardSegment]:
         said = "Welcome to the quarterly review, please look at the numbers in the lower right corner."
@@ -126,6 +134,7 @@ async def _run(command: Callable[[Path], list[str]], folder: Path, name: str, *,
         mind=BenchMind(),
         delays=DELAYS if in_real_time else Delays(),
         flavour=flavours.OPENAI if in_real_time else generous,
+        skims=True,
     )
     async with emulator:
         address = {"OPENAI_BASE_URL": emulator.base_url, "OPENAI_API_KEY": emulator.api_key}

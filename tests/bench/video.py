@@ -1,5 +1,6 @@
 """A clip answered by the plain recipe and by Kibitz, side by side."""
 
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ class Pair:
 
 async def run(folder: Path) -> Report:
     """Measures all clips; `folder` keeps the clips for the next time."""
+    print("making clips", file=sys.stderr, flush=True)
     pairs = [await _measure(name, clip) for name, clip in make_clips(folder).items()]
     rows = tuple(row for pair in pairs for row in _rows(pair))
     return Report(text="\n\n".join((_preface(), *map(_draw, pairs))), rows=rows)
@@ -38,6 +40,7 @@ async def _measure(name: str, clip: Path) -> Pair:
     is_summed = name == "10min"
     with tempfile.TemporaryDirectory(prefix="kibitz-bench-") as one:
         folder = Path(one)
+        print(f"measuring the clip of {name}", file=sys.stderr, flush=True)
         recipe = await run_recipe(clip, folder, in_real_time=not is_summed)
         kibitz = await run_kibitz(clip, folder)
         extraction = await run_extraction(clip, folder)
@@ -87,12 +90,13 @@ def _rows(pair: Pair) -> list[Row]:
 
 def _preface() -> str:
     return (
-        f"Both sides talk to an emulated OpenAI on this machine: a caption request takes {DELAYS.caption:g} s whatever "
-        f"its number of pictures, a transcript {DELAYS.transcript:g} s + {DELAYS.transcript_per_second:g} s per second "
-        f"of sound, the first token {DELAYS.first_token:g} s, each token {DELAYS.per_token * 1000:g} ms, the first "
-        f"byte of speech {DELAYS.first_speech_byte:g} s.\nSeconds count from the start of the run on both sides. "
-        "bound = local extraction + max(caption, transcript) + first sentence + first byte of speech.\n"
-        "Memory is that of the process and all its children at once."
+        "Both sides talk to an emulated OpenAI on this machine.\n"
+        f"A caption request takes {DELAYS.caption:g} s whatever its number of pictures, a transcript "
+        f"{DELAYS.transcript:g} s + {DELAYS.transcript_per_second:g} s per second of sound,\nthe first token "
+        f"{DELAYS.first_token:g} s, each token {DELAYS.per_token * 1000:g} ms, the first byte of speech "
+        f"{DELAYS.first_speech_byte:g} s.\nSeconds count from the start of the run on both sides; memory is that of "
+        "the process and all its children at once.\n"
+        "bound = local extraction + max(caption, transcript) + first sentence + first byte of speech"
     )
 
 

@@ -324,6 +324,20 @@ async def test_tones_are_heard_with_their_times_and_silence_is_not() -> None:
     assert call.duration_seconds == pytest.approx(6.0, abs=0.05)
 
 
+async def test_media_can_be_skimmed() -> None:
+    wav = sound((440, 1.5), encoder=("-ar", "44100", "-ac", "2", "-f", "wav"))
+    async with OpenAIEmulator(skims=True) as emulator, sdk(emulator) as client:
+        for data in (sound((440, 1.5)), wav):
+            await transcribe(client, data)
+        await client.chat.completions.create(**caption_request(("t=0:01", "red")))
+        with pytest.raises(openai.BadRequestError):
+            await transcribe(client, b"no sound")
+        opus, pcm = emulator.transcriptions[:2]
+    assert (opus.codec, opus.channels, pcm.codec, pcm.rate_hz, pcm.channels) == ("opus", 1, "pcm_s16le", 44_100, 2)
+    assert [opus.duration_seconds, pcm.duration_seconds] == pytest.approx([1.5, 1.5], abs=0.02)
+    assert emulator.captions[0].image_tokens == 72
+
+
 async def test_learnt_speech_is_recognised_after_encoding_and_at_its_place() -> None:
     mind = HonestMind()
     hello, other = spoken("the quick brown fox jumps over the lazy dog"), spoken("seven silver swans swam south")

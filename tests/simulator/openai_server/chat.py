@@ -44,13 +44,14 @@ def split_tokens(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
-def read_chat(call: ChatCall, flavour: Flavour, card: ModelCard | None) -> None:
-    """Fills `call` from its body and raises Refusal where the API does. `card` None: the model is not known."""
+def read_chat(call: ChatCall, flavour: Flavour, card: ModelCard | None, *, skim: bool = False) -> None:
+    """Fills `call` from its body and raises Refusal where the API does. `card` None: the model is not known.
+    `skim`: pictures are not decoded."""
     body = call.body
     call.stream = body.get("stream") is True
     problem: Refusal | None = None
     try:
-        _read_messages(call, flavour)
+        _read_messages(call, flavour, skim)
     except Refusal as refusal:
         problem = refusal
     _check_model(call, flavour, card)
@@ -88,7 +89,7 @@ def _check_model(call: ChatCall, flavour: Flavour, card: ModelCard | None) -> No
         )
 
 
-def _read_messages(call: ChatCall, flavour: Flavour) -> None:
+def _read_messages(call: ChatCall, flavour: Flavour, skim: bool) -> None:
     messages = call.body.get("messages")
     if messages is None:
         raise missing_parameter("messages")
@@ -104,7 +105,7 @@ def _read_messages(call: ChatCall, flavour: Flavour) -> None:
     texts: list[str] = []
     images: list[SeenImage] = []
     for index, message in enumerate(messages):
-        _read_message(call, flavour, message, f"messages[{index}]", texts, images)
+        _read_message(call, flavour, message, f"messages[{index}]", texts, images, skim)
     call.messages = messages
     call.text = "\n".join(texts)
     call.images = tuple(images)
@@ -113,7 +114,7 @@ def _read_messages(call: ChatCall, flavour: Flavour) -> None:
 
 
 def _read_message(
-    call: ChatCall, flavour: Flavour, message: Any, where: str, texts: list[str], images: list[SeenImage]
+    call: ChatCall, flavour: Flavour, message: Any, where: str, texts: list[str], images: list[SeenImage], skim: bool
 ) -> None:
     if not isinstance(message, dict):
         raise invalid_type(where, "an object", message)
@@ -147,7 +148,7 @@ def _read_message(
                         param=where,
                         code="invalid_value",
                     )
-                images.append(_read_image(call, flavour, part, place, before))
+                images.append(_read_image(call, flavour, part, place, before, skim))
                 before = ""
             case "input_audio" | "file" | "refusal":
                 before = ""
@@ -155,7 +156,9 @@ def _read_message(
                 raise invalid_value(f"{place}.type", other, ("text", "image_url", "input_audio", "refusal", "file"))
 
 
-def _read_image(call: ChatCall, flavour: Flavour, part: dict[str, Any], place: str, before: str) -> SeenImage:
+def _read_image(
+    call: ChatCall, flavour: Flavour, part: dict[str, Any], place: str, before: str, skim: bool
+) -> SeenImage:
     value = part.get("image_url")
     if not isinstance(value, dict):
         raise invalid_type(f"{place}.image_url", "an object", value)
@@ -164,7 +167,7 @@ def _read_image(call: ChatCall, flavour: Flavour, part: dict[str, Any], place: s
     detail = value.get("detail")
     if detail is not None and detail not in _DETAILS:
         raise invalid_value(f"{place}.image_url.detail", detail, _DETAILS)
-    media_type, width, height, data = decode_image(value["url"], param=f"{place}.image_url.url")
+    media_type, width, height, data = decode_image(value["url"], param=f"{place}.image_url.url", skim=skim)
     if media_type not in flavour.chat.image_types:
         raise Refusal(400, "invalid image input", kind="invalid_request_error")
     if detail in (None, "auto", "original") and patch_count(width, height) > PATCH_LIMIT:

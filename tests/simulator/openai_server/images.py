@@ -35,8 +35,9 @@ class SeenImage:
         return Image.open(io.BytesIO(self.data)).convert("RGB")
 
 
-def decode_image(url: str, *, param: str) -> tuple[str, int, int, bytes]:
-    """Media type, width, height and bytes of a data URL; raises Refusal unless it is a real, still picture."""
+def decode_image(url: str, *, param: str, skim: bool = False) -> tuple[str, int, int, bytes]:
+    """Media type, width, height and bytes of a data URL; raises Refusal unless it is a real, still picture. `skim`:
+    the header is enough."""
     if url.startswith(("http://", "https://")):
         raise Refusal(400, "Error while downloading the image.", param=param, code="invalid_image_url")
     match = _DATA_URL.fullmatch(url)
@@ -55,7 +56,8 @@ def decode_image(url: str, *, param: str) -> tuple[str, int, int, bytes]:
     try:
         data = base64.b64decode(match["data"], validate=True)
         with Image.open(io.BytesIO(data)) as image:
-            image.load()
+            if not skim:
+                image.load()
             kind, size, frames = image.format, image.size, getattr(image, "n_frames", 1)
     except (binascii.Error, UnidentifiedImageError, OSError, SyntaxError) as error:
         raise _unsupported_image(param) from error

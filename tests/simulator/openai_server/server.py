@@ -29,6 +29,7 @@ from tests.simulator.openai_server.sound import (
     UnreadableSoundError,
     decode_sound,
     encode_sound,
+    skim_sound,
 )
 
 _CREATED = 1_767_225_600
@@ -52,7 +53,8 @@ class OpenAIEmulator:
     """`async with OpenAIEmulator() as emulator:` listens on `emulator.base_url` with the key `emulator.api_key`.
 
     `today` decides which models have ended. `requests` holds every request in order of arrival, refused ones
-    included.
+    included. `skims`: media are measured by their headers and not decoded, for benchmarks on the same machine;
+    the mind then gets no samples.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class OpenAIEmulator:
         api_key: str = "sk-emulator",
         today: date = date(2026, 11, 21),
         models: tuple[ModelCard, ...] = OPENAI_MODELS,
+        skims: bool = False,
     ) -> None:
         self.flavour = flavour
         self.mind: Mind = mind or HonestMind()
@@ -71,6 +74,7 @@ class OpenAIEmulator:
         self.api_key = api_key
         self.today = today
         self.models = models
+        self.skims = skims
         self.requests: list[Call] = []
         self.base_url = ""
         self._faults = FaultPlan()
@@ -270,7 +274,7 @@ class OpenAIEmulator:
         refusal: Refusal | None = None
         try:
             await self._read_json(request, call)
-            await asyncio.to_thread(read_chat, call, self.flavour, self._card(call.model))
+            await asyncio.to_thread(read_chat, call, self.flavour, self._card(call.model), skim=self.skims)
         except Refusal as caught:
             refusal = caught
         fault = self._faults.take("captions" if call.is_caption else "answers", "chat")
@@ -352,7 +356,8 @@ class OpenAIEmulator:
         try:
             data = await hearing.read_upload(request, call)
             form = hearing.check_upload(call, self.flavour, self._card(call.model))
-            audio = await decode_sound(data, PurePath(call.filename).suffix)
+            audio = skim_sound(data) if self.skims else None
+            audio = audio or await decode_sound(data, PurePath(call.filename).suffix)
             call.duration_seconds, call.codec = audio.duration_seconds, audio.codec
             call.rate_hz, call.channels = audio.rate_hz, audio.channels
             hearing.check_heard(call)
