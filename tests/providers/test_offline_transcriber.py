@@ -203,7 +203,7 @@ async def test_other_rates_are_refused(transcriber: OfflineTranscriber) -> None:
 
 
 def real(name: str) -> AudioChunk:
-    command = ["ffmpeg", "-nostdin", "-v", "error", "-i", str(MEDIA / name), "-t", "6", "-ac", "1", "-ar", "16000"]
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-i", str(MEDIA / name), "-t", "4", "-ac", "1", "-ar", "16000"]
     done = subprocess.run([*command, "-f", "s16le", "-"], check=True, capture_output=True)
     return AudioChunk(rate_hz=RATE_HZ, pcm=done.stdout)
 
