@@ -7,6 +7,7 @@ A benchmark is a function from a folder that survives (`build/bench`) to a Repor
 import argparse
 import asyncio
 import json
+import os
 import platform
 import time
 from collections.abc import Awaitable, Callable
@@ -23,12 +24,15 @@ BUILD = Path(__file__).parents[2] / "build"
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure Kibitz.")
-    parser.add_argument("names", nargs="*", choices=[[], *BENCHES], help=f"all when none: {', '.join(BENCHES)}")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", choices=[[], *BENCHES], help=f"all when none: {', '.join(BENCHES)}"
+    )
     parser.add_argument("--check", action="store_true", help="exit code 1 when a target is missed")
     chosen = parser.parse_args()
     folder = BUILD / "bench"
     folder.mkdir(parents=True, exist_ok=True)
-    print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}\n", flush=True)
+    load = f", load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors" if hasattr(os, "getloadavg") else ""
+    print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}{load}\n", flush=True)
     started = time.monotonic()
     rows: list[Row] = []
     for name in chosen.names or BENCHES:
