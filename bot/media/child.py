@@ -48,12 +48,10 @@ class Complaint(StrEnum):
 
 
 _SIGNS: tuple[tuple[bytes, Complaint], ...] = (
-    (b"Codec not on whitelist", Complaint.CODEC_REFUSED),
+    (b"Format not on whitelist", Complaint.FORMAT_REFUSED),
+    (b"not on whitelist", Complaint.CODEC_REFUSED),
     (b"Decoder (codec", Complaint.CODEC_REFUSED),
     (b"Could not find codec", Complaint.CODEC_REFUSED),
-    (b"Format not on whitelist", Complaint.FORMAT_REFUSED),
-    (b"not on whitelist", Complaint.FORMAT_REFUSED),
-    (b"not compatible with", Complaint.FORMAT_REFUSED),
     (b"max_streams", Complaint.TOO_MANY_STREAMS),
     (b"Picture size", Complaint.TOO_BIG),
     (b"Cannot allocate memory", Complaint.TOO_BIG),

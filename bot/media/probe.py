@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from bot.domain.errors import MediaError
 from bot.domain.media import AudioStream, MediaFile, MediaKind, MediaProbe, VideoStream
-from bot.media.child import ChildFailed, ChildFault, Complaint, run_child
+from bot.media.child import ChildFailed, ChildFault, Complaint, open_child
 from bot.media.graph import ffprobe_argv
 from bot.media.limits import MediaLimits
 from bot.media.picture import looks_like_picture, probe_picture
@@ -20,7 +20,7 @@ AUDIO_CODECS = frozenset({"aac", "mp3", "opus", "vorbis", "flac", "alac"})
 _PCM = ("pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_u8", "pcm_mulaw", "pcm_alaw")
 
 _HEAD_BYTES = 512
-_KNOWN_HEADS = (b"\x1aE\xdf\xa3", b"OggS", b"RIFF", b"ID3", b"fLaC", b"GIF8")
+_KNOWN_HEADS = (b"\x1aE\xdf\xa3", b"OggS", b"ID3", b"fLaC", b"GIF8")
 _MOST_REPORT_BYTES = 2**20
 _ODDEST_PIXEL = 8.0
 _SLACK_SECONDS = 0.1
@@ -129,13 +129,18 @@ async def probe(file: MediaFile, limits: MediaLimits) -> MediaProbe:
 
 async def _report(file: MediaFile, head: bytes, limits: MediaLimits) -> _Report:
     try:
-        said = await run_child(
+        async with open_child(
             ffprobe_argv(file.path, limits),
             readable=[file.path],
             limits=limits,
             wall_seconds=limits.probe_wall_seconds,
             max_output_bytes=_MOST_REPORT_BYTES,
-        )
+        ) as child:
+            said = await child.stdout.read_all()
+            end = await child.finish()
+        end.check()
+        if end.complaint is Complaint.TOO_BIG:
+            raise _too_many_pixels()
         return _Report.model_validate_json(said.decode("utf-8", errors="replace"))
     except ChildFailed as failure:
         raise _refusal(failure, head) from failure
@@ -207,9 +212,7 @@ def _check_size(video: _Stream | None, limits: MediaLimits) -> None:
     if video.width < 1 or video.height < 1:
         raise _broken()
     if video.width * video.height > limits.max_pixels:
-        raise MediaError(
-            "media_too_many_pixels", "The pictures have too many pixels. Scale the clip down to 4K or less."
-        )
+        raise _too_many_pixels()
 
 
 def _video(stream: _Stream, origin: float, end: float | None) -> VideoStream:
@@ -258,11 +261,31 @@ def _refusal(failure: ChildFailed, head: bytes) -> MediaError:
         )
     if failure.complaint is Complaint.TOO_MANY_STREAMS:
         return _too_many_streams()
-    if head.startswith(_KNOWN_HEADS) or head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free"}:
+    if failure.complaint is Complaint.TOO_BIG:
+        return _too_many_pixels()
+    if failure.complaint is Complaint.CODEC_REFUSED:
+        return MediaError(
+            "media_codec_refused", "The clip uses a format I do not open. Convert it to MP4 with H.264 and AAC."
+        )
+    if failure.complaint is Complaint.FORMAT_REFUSED:
+        return _unknown_kind()
+    if (
+        head.startswith(_KNOWN_HEADS)
+        or head[8:12] == b"WAVE"
+        or head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free"}
+    ):
         return _broken()
+    return _unknown_kind()
+
+
+def _unknown_kind() -> MediaError:
     return MediaError(
         "media_unknown_kind", "That is not a video, sound or picture I know. Send MP4, WebM, MP3 or JPEG."
     )
+
+
+def _too_many_pixels() -> MediaError:
+    return MediaError("media_too_many_pixels", "The pictures have too many pixels. Scale the clip down to 4K or less.")
 
 
 def _too_many_streams() -> MediaError:
