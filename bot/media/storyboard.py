@@ -14,6 +14,7 @@ _LEAST_CELL_PX = 160
 _MOST_TALL_PX = 6000
 _MARGIN_PX = 12
 _LABEL_PX = 22
+_SHORT_SECONDS = 10.0
 _MOST_BYTES = 8 * 10**6
 _GROUND, _INK, _FAINT = (24, 25, 28), (242, 243, 245), (148, 155, 164)
 _COLOURS = (256, 128, 64)
@@ -22,19 +23,20 @@ _COLOURS = (256, 128, 64)
 async def draw_storyboard(frames: Sequence[Frame], *, columns: int | None = None) -> bytes:
     """PNG, at most 1600 pixels wide and below 8 MB, drawn off the event loop.
 
-    Each frame stands over its time ("0:42") and the reason it was chosen; rows read left to right. `columns` None:
-    as suits their number. Raises ValueError without frames.
+    Each frame stands over its time ("0:42", in short clips "0:04.2") and the reason it was chosen; rows read left
+    to right. `columns` None: as suits their number. Raises ValueError without frames.
     """
     if not frames:
         raise ValueError("a storyboard needs at least one frame")
     return await asyncio.to_thread(_draw, tuple(frames), columns or _columns(len(frames)))
 
 
-def clock(seconds: float) -> str:
-    """0:42, 10:05, 1:00:07."""
+def clock(seconds: float, *, tenths: bool = False) -> str:
+    """0:42, 10:05, 1:00:07; with tenths 0:42.5."""
     whole = int(seconds)
     hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+    shown = f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+    return f"{shown}.{int(seconds * 10) % 10}" if tenths else shown
 
 
 def _columns(count: int) -> int:
@@ -56,6 +58,7 @@ def _draw(frames: tuple[Frame, ...], columns: int) -> bytes:
     sheet = Image.new("RGB", size, _GROUND)
     pen = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=_LABEL_PX)
+    tenths = frames[-1].at_seconds < _SHORT_SECONDS
     small = ImageFont.load_default(size=round(_LABEL_PX * 0.7))
     for place, frame in enumerate(frames):
         row, column = divmod(place, columns)
@@ -65,7 +68,7 @@ def _draw(frames: tuple[Frame, ...], columns: int) -> bytes:
             still.thumbnail((cell_width, cell_height), Image.Resampling.LANCZOS)
             sheet.paste(still, (left + (cell_width - still.width) // 2, top + (cell_height - still.height) // 2))
         foot = top + cell_height + label // 2
-        pen.text((left, foot), clock(frame.at_seconds), fill=_INK, font=font, anchor="lm")
+        pen.text((left, foot), clock(frame.at_seconds, tenths=tenths), fill=_INK, font=font, anchor="lm")
         pen.text((left + cell_width, foot), frame.reason.value, fill=_FAINT, font=small, anchor="rm")
     return _png(sheet)
 

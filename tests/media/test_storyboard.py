@@ -57,3 +57,7 @@ async def test_without_frames():
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (42.9, "0:42"), (605, "10:05"), (3607, "1:00:07")])
 def test_clock(seconds, shown):
     assert clock(seconds) == shown
+
+
+def test_clock_of_a_short_clip():
+    assert clock(4.28, tenths=True) == "0:04.2"
