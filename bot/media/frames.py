@@ -3,7 +3,7 @@
 import asyncio
 import io
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
@@ -60,7 +60,7 @@ class FramesEnd:
 
 async def sample_frames(
     file: MediaFile, probe: MediaProbe, limits: MediaLimits, *, max_frames: int | None = None
-) -> AsyncIterator[Frame | SceneCut | FramesEnd]:
+) -> AsyncGenerator[Frame | SceneCut | FramesEnd]:
     """Yield chosen frames and cuts in order of time while the file is still being decoded, then FramesEnd.
 
     How fast the caller takes them does not slow the decoder: they are few and small. Raises MediaError when not a
