@@ -10,6 +10,7 @@ from bot.domain.events import Stage
 from bot.domain.media import AudioChunk, MediaFile, MediaKind, MediaProbe, Silence
 from bot.domain.role import Role
 from bot.domain.speech import Segment
+from bot.domain.timeline import NoticeCode
 from bot.media.audio import AudioEnd, cut_audio
 from bot.pipeline import notices
 from bot.pipeline.crew import Crew
@@ -55,7 +56,7 @@ class Listening:
             return error
         if self._missing_seconds:
             self._run.notice(notices.transcript_missing(self._missing_seconds, self._sound_seconds))
-        elif self._sound_seconds and not self.segments:
+        elif self._sound_seconds and not self.segments and not self._run.has_notice(NoticeCode.TRANSCRIPT_MISSING):
             self._run.notice(notices.NO_SPEECH)
         return None
 

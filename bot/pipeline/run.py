@@ -116,6 +116,10 @@ class Run:
                         )
                     )
 
+    def has_notice(self, code: NoticeCode) -> bool:
+        """Whether a notice of this code was raised."""
+        return any(notice.code is code for notice in self.notices)
+
     def used(self, usages: Iterable[Usage]) -> None:
         """Record what calls used."""
         for usage in usages:

@@ -134,6 +134,7 @@ class Chain(Generic[Provider]):
         return (
             Notice(
                 code=NoticeCode.MODEL_GONE if gone else NoticeCode.FALLBACK_USED,
+                role=self._role,
                 public=f"The preferred model for {self._role} {_REASONS[reason]}. The next one in the list stepped in.",
             ),
         )

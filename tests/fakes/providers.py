@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bot.domain.answer import Prompt, Role, Usage
+from bot.domain.answer import Prompt, Usage
 from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.events import JobEvent
 from bot.domain.media import AudioChunk
+from bot.domain.role import Role
 from bot.domain.speech import Segment, Transcript
 from bot.domain.timeline import Caption
 from bot.media.limits import MediaLimits

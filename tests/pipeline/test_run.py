@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from bot.domain.answer import Role
 from bot.domain.events import Outcome, RunEnded, Stage, StageEnded, StageStarted
 from bot.domain.media import AudioChunk
+from bot.domain.role import Role
 from bot.domain.timeline import Notice, NoticeCode
 from bot.pipeline.run import Run
 from tests.fakes.providers import KeepingListener, broken, usage

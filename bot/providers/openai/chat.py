@@ -8,6 +8,7 @@ from dataclasses import replace
 from bot.domain.answer import Prompt
 from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.media import Frame
+from bot.domain.role import Role
 from bot.domain.timeline import Notice, NoticeCode
 from bot.providers.base import AnswerDelta, AnswerEnd, FinishReason
 from bot.providers.image_tokens import Detail
@@ -159,5 +160,6 @@ def _thinned(frames: tuple[Frame, ...], limit: int) -> tuple[Frame, ...]:
 def _dropped(missing: int, total: int) -> Notice:
     return Notice(
         code=NoticeCode.FRAMES_DROPPED,
+        role=Role.CHAT,
         public=f"The model looked at {total - missing} of {total} frames; its server takes no more at once.",
     )
