@@ -35,7 +35,9 @@ def clip(tmp_path: Path) -> Path:
     return path
 
 
-async def ask(kibitz: OpenKibitz, clip: Path, *, speak: bool = False, **settings: str) -> tuple[Answer, KeepingListener]:
+async def ask(
+    kibitz: OpenKibitz, clip: Path, *, speak: bool = False, **settings: str
+) -> tuple[Answer, KeepingListener]:
     listener = KeepingListener()
     async with kibitz(**settings) as app:
         answer = await app.video.ask(clip, "What happens?", listener, speak=speak)
@@ -171,7 +173,7 @@ async def test_a_cancelled_question_leaves_nothing_behind(
     listener = KeepingListener()
     async with kibitz() as app:
         task = asyncio.create_task(app.video.ask(clip, "What?", listener, speak=True))
-        while not cloud.captions:
+        while not cloud.captions:  # noqa: ASYNC110 - what is awaited happens in another program's place
             await asyncio.sleep(0.02)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
