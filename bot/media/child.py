@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 
 _LAUNCHER = str(Path(sandbox.__file__).resolve())
 _BUFFER_BYTES = 2**18
+_NICENESS, _BACKGROUND_NICENESS = 5, 15
 _COMPLAINT_BYTES = 2**15
 
 
@@ -218,12 +219,14 @@ async def open_child(
     stdin: bool = False,
     pipes: int = 0,
     max_output_bytes: int | None = None,
+    in_background: bool = False,
 ) -> AsyncGenerator[Child]:
     """Start a program that can read only `readable` and the system's libraries.
 
     Its extra output pipes are descriptors 3, 4, …, in `Child.pipes`. Each pipe may carry `max_output_bytes`
     (default: the limits'). At `wall_seconds` its whole process group is killed; so it is when the block is left,
-    by whatever way. Raises ChildFailed when the program is not installed.
+    by whatever way. `in_background`: other children get the processor first. Raises ChildFailed when the program is
+    not installed.
     """
     program = shutil.which(argv[0])
     if program is None:
@@ -250,6 +253,7 @@ async def open_child(
             memory_bytes=limits.child_memory_bytes,
             file_bytes=limits.child_output_bytes,
             pipes=writing[2:],
+            niceness=_BACKGROUND_NICENESS if in_background else _NICENESS,
         )
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", _LAUNCHER, rules.to_json(), "--", program, *argv[1:]),
@@ -291,6 +295,7 @@ async def run_child(
     wall_seconds: float,
     stdin: bytes | None = None,
     max_output_bytes: int | None = None,
+    in_background: bool = False,
 ) -> bytes:
     """Run a program to its end and return what it wrote. Raises ChildFailed when it fails in any way."""
     async with open_child(
@@ -300,6 +305,7 @@ async def run_child(
         wall_seconds=wall_seconds,
         stdin=stdin is not None,
         max_output_bytes=max_output_bytes,
+        in_background=in_background,
     ) as child:
         feeding = asyncio.create_task(_feed(child, stdin or b""), name="child-stdin")
         try:

@@ -66,7 +66,12 @@ async def _run(encoded: Stream, chunk: AudioChunk, limits: MediaLimits) -> bytes
     wall_seconds = limits.decode_wall(chunk.duration_seconds)
     try:
         return await run_child(
-            ffmpeg_argv(encoded), readable=[], limits=limits, wall_seconds=wall_seconds, stdin=chunk.pcm
+            ffmpeg_argv(encoded),
+            readable=[],
+            limits=limits,
+            wall_seconds=wall_seconds,
+            stdin=chunk.pcm,
+            in_background=True,
         )
     except ChildFailed as failure:
         raise _not_encoded() from failure

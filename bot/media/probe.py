@@ -13,7 +13,7 @@ from bot.media.child import ChildFailed, ChildFault, Complaint, open_child
 from bot.media.graph import ffprobe_argv
 from bot.media.limits import MediaLimits
 from bot.media.picture import looks_like_picture, probe_picture
-from bot.media.walk import Walk, walk
+from bot.media.walk import FIRST_STREAMS, Walk, walk
 
 VIDEO_CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg", "gif", "prores", "png"})
 AUDIO_CODECS = frozenset({"aac", "mp3", "opus", "vorbis", "flac", "alac"})
@@ -97,6 +97,17 @@ async def probe(file: MediaFile, limits: MediaLimits) -> MediaProbe:
     head = await asyncio.to_thread(_head, file.path)
     if looks_like_picture(head) and not head.startswith(b"GIF8"):
         return await _picture(file, limits)
+    walking = asyncio.create_task(walk(file, FIRST_STREAMS, limits), name="walk")
+    try:
+        return await _streams(file, head, limits, walking)
+    finally:
+        walking.cancel()
+        await asyncio.gather(walking, return_exceptions=True)
+
+
+async def _streams(file: MediaFile, head: bytes, limits: MediaLimits, walking: "asyncio.Task[Walk]") -> MediaProbe:
+    """A file with streams. `walking` goes through the first picture and sound stream meanwhile, which nearly always
+    are the ones that are used."""
     report = await _report(file, head, limits)
     video = _best_video(report)
     audio = _best_audio(report)
@@ -108,7 +119,8 @@ async def probe(file: MediaFile, limits: MediaLimits) -> MediaProbe:
         )
     _check_codecs(video, audio)
     _check_size(video, limits)
-    walked = await walk(file, tuple(str(stream.index) for stream in (video, audio) if stream is not None), limits)
+    used = tuple(stream.index for stream in (video, audio) if stream is not None)
+    walked = await (walking if used == _first(report) else walk(file, tuple(map(str, used)), limits))
     if report.format.format_name == "gif" and walked.pictures <= 1:
         return await _picture(file, limits)
     duration = _duration(report, walked, video)
@@ -169,6 +181,13 @@ async def _picture(file: MediaFile, limits: MediaLimits) -> MediaProbe:
         duration_seconds=0.0,
         video=VideoStream(index=0, codec=facts.format, width=facts.width, height=facts.height),
     )
+
+
+def _first(report: _Report) -> tuple[int, ...]:
+    """The streams that FIRST_STREAMS means in this file."""
+    pictures = [s.index for s in report.streams if s.codec_type == "video" and not s.disposition.attached_pic]
+    sounds = [s.index for s in report.streams if s.codec_type == "audio"]
+    return (*pictures[:1], *sounds[:1])
 
 
 def _best_video(report: _Report) -> _Stream | None:

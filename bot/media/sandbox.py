@@ -35,7 +35,6 @@ FIRST_EXTRA_PIPE = 3
 REFUSED_STATUS = 120
 MISSING_STATUS = 121
 
-_NICE = 5
 _OPEN_FILES = 64
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": "/nonexistent"}
 
@@ -65,7 +64,7 @@ class Rules:
     """What the program may use.
 
     `layers` "required": stop where Landlock or seccomp is missing; "off": neither. `pipes` are inherited
-    descriptors, which the program finds as 3, 4, … in this order.
+    descriptors, which the program finds as 3, 4, … in this order. `niceness` is added to the parent's.
     """
 
     readable: list[str]
@@ -74,6 +73,7 @@ class Rules:
     memory_bytes: int
     file_bytes: int
     pipes: list[int]
+    niceness: int = 5
 
     def to_json(self) -> str:
         """The form the launcher takes."""
@@ -127,7 +127,7 @@ def limit_resources(rules: Rules) -> None:
         _, hard = resource.getrlimit(what)
         soft = amount if hard == resource.RLIM_INFINITY else min(amount, hard)
         resource.setrlimit(what, (soft, soft))
-    os.nice(_NICE)
+    os.nice(rules.niceness)
 
 
 def die_with_parent() -> None:

@@ -8,6 +8,8 @@ from bot.media.child import ChildFailed, open_child
 from bot.media.graph import ffmpeg_argv, media_input, output
 from bot.media.limits import MediaLimits
 
+FIRST_STREAMS = ("V:0?", "a:0?")  # the first picture stream that is no cover, the first sound; where there are any
+
 _REORDERED = 32
 _MOST_BYTES = 64 * 2**20
 _COLUMNS = 4
@@ -23,9 +25,10 @@ class Walk:
 
 
 async def walk(file: MediaFile, selectors: tuple[str, ...], limits: MediaLimits) -> Walk:
-    """Walk through the streams of these selectors ("V:0", "3"), at most two, pictures first.
+    """Walk through the streams of these selectors ("V:0?", "3"), at most two, pictures first.
 
-    What cannot be walked is left out. The output read is ffmpeg's framecrc: one line per packet.
+    What cannot be walked is left out; so is an optional stream ("?") that is not there, and the next takes its place.
+    The output read is ffmpeg's framecrc: one line per packet.
     """
     source = media_input(file.path, limits, t=limits.max_seconds + 1)
     first, *second = (source[selector] for selector in selectors)
