@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 _LAUNCHER = str(Path(sandbox.__file__).resolve())
 _BUFFER_BYTES = 2**18
-_NICENESS, _BACKGROUND_NICENESS = 5, 15
+_NICENESS, _BACKGROUND_NICENESS = 5, 19
 _COMPLAINT_BYTES = 2**15
 
 

@@ -128,6 +128,12 @@ def limit_resources(rules: Rules) -> None:
         soft = amount if hard == resource.RLIM_INFINITY else min(amount, hard)
         resource.setrlimit(what, (soft, soft))
     os.nice(rules.niceness)
+    try:
+        # Sessions of their own are scheduled as groups on Linux; within a group alone would niceness count for nothing.
+        with open("/proc/self/autogroup", "w") as group:  # noqa: PTH123 - pathlib costs start-up time in every child
+            group.write(str(rules.niceness))
+    except OSError:
+        return
 
 
 def die_with_parent() -> None:
