@@ -18,7 +18,7 @@ from bot.app import App, endpoint_of
 from bot.config import Settings
 from bot.domain.errors import ProviderCategory
 from bot.domain.role import Role
-from bot.media.sandbox import sandbox_layers
+from bot.media.sandbox import available_layers
 from bot.media.tools import MediaTools, media_tools
 from bot.providers.offline import OfflineTool, offline_tools
 from bot.providers.openai.endpoint import Endpoint, Flavour
@@ -93,11 +93,11 @@ def _media(tools: MediaTools) -> Iterator[Check]:
 
 
 def _sandbox(settings: Settings) -> Check:
-    layers = sandbox_layers()
+    landlock, seccomp = available_layers()
     active = ["resource limits", "allowlists"]
-    active += [f"Landlock {layers.landlock}"] if layers.landlock else []
-    active += ["seccomp"] if layers.seccomp else []
-    if layers.complete:
+    active += [f"Landlock {landlock}"] if landlock else []
+    active += ["seccomp"] if seccomp else []
+    if landlock and seccomp:
         return Check(verdict=Verdict.OK, what=f"sandbox: {', '.join(active)}")
     verdict = Verdict.FAIL if settings.media.sandbox == "required" else Verdict.WARN
     return Check(verdict=verdict, what=f"sandbox: only {', '.join(active)}; this kernel lacks Landlock or seccomp")

@@ -256,7 +256,7 @@ async def open_child(
             niceness=_BACKGROUND_NICENESS if in_background else _NICENESS,
         )
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", _LAUNCHER, rules.to_json(), "--", program, *argv[1:]),
+            *(sys.executable, "-I", "-S", _LAUNCHER, *rules.to_arguments(), "--", program, *argv[1:]),
             stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
             stdout=writing[0],
             stderr=writing[1],

@@ -1,22 +1,19 @@
-"""Locks itself down, then becomes the program it was given: `python -I sandbox.py RULES -- PROGRAM ARGUMENT…`.
+"""Locks itself down, then becomes the program it was given: `python -I sandbox.py RULE… -- PROGRAM ARGUMENT…`.
 
-RULES is the JSON of `Rules`. Standard library only, because it runs outside the project's environment. Layers:
-resource limits and death with the parent everywhere; on Linux Landlock (only the listed paths can be opened, and
-only to read) and seccomp (no sockets, no tracing, no namespaces) where the kernel has them.
+The rules are what `Rules.to_arguments` makes. Only light parts of the standard library, because it runs outside the
+project's environment and starts with every child. Layers: resource limits and death with the parent everywhere; on
+Linux Landlock (only the listed paths can be opened, and only to read) and seccomp (no sockets, no tracing, no
+namespaces) where the kernel has them.
 """
 
 import ctypes
 import errno
 import fcntl
-import json
 import os
-import platform
 import resource
 import signal
 import struct
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 
 LIBRARIES = (
     "/usr",
@@ -59,7 +56,6 @@ _SECCOMP_ACTION_AVAILABLE = 2
 _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x80000000
 
 
-@dataclass(frozen=True, kw_only=True)
 class Rules:
     """What the program may use.
 
@@ -67,44 +63,58 @@ class Rules:
     descriptors, which the program finds as 3, 4, … in this order. `niceness` is added to the parent's.
     """
 
-    readable: list[str]
-    layers: str
-    cpu_seconds: int
-    memory_bytes: int
-    file_bytes: int
-    pipes: list[int]
-    niceness: int = 5
+    def __init__(
+        self,
+        *,
+        layers: str,
+        cpu_seconds: int,
+        memory_bytes: int,
+        file_bytes: int,
+        niceness: int,
+        pipes: list[int],
+        readable: list[str],
+    ) -> None:
+        self.layers = layers
+        self.cpu_seconds = cpu_seconds
+        self.memory_bytes = memory_bytes
+        self.file_bytes = file_bytes
+        self.niceness = niceness
+        self.pipes = pipes
+        self.readable = readable
 
-    def to_json(self) -> str:
+    def to_arguments(self) -> list[str]:
         """The form the launcher takes."""
-        return json.dumps(asdict(self))
+        numbers = (self.cpu_seconds, self.memory_bytes, self.file_bytes, self.niceness)
+        return [self.layers, *map(str, numbers), ",".join(map(str, self.pipes)), *self.readable]
+
+    @classmethod
+    def from_arguments(cls, arguments: list[str]) -> "Rules":
+        """Back from `to_arguments`."""
+        layers, cpu, memory, file, niceness, pipes, *readable = arguments
+        return cls(
+            layers=layers,
+            cpu_seconds=int(cpu),
+            memory_bytes=int(memory),
+            file_bytes=int(file),
+            niceness=int(niceness),
+            pipes=[int(pipe) for pipe in pipes.split(",") if pipe],
+            readable=readable,
+        )
 
 
-@dataclass(frozen=True, kw_only=True)
-class SandboxLayers:
-    """What this kernel offers: the Landlock version (0 for none) and whether seccomp filters work."""
-
-    landlock: int
-    seccomp: bool
-
-    @property
-    def complete(self) -> bool:
-        return self.landlock >= 1 and self.seccomp
-
-
-def sandbox_layers() -> SandboxLayers:
-    """Ask the kernel what it has, without entering anything."""
+def available_layers() -> tuple[int, bool]:
+    """What this kernel offers: the Landlock version (0 for none) and whether seccomp filters work. Enters nothing."""
     if sys.platform != "linux":
-        return SandboxLayers(landlock=0, seccomp=False)
+        return 0, False
     libc = ctypes.CDLL(None, use_errno=True)
     version = libc.syscall(_LANDLOCK_CREATE, None, 0, _LANDLOCK_VERSION_FLAG)
-    known = _SECCOMP_BY_MACHINE.get(platform.machine())
+    known = _SECCOMP_BY_MACHINE.get(os.uname().machine)
     action = ctypes.c_uint32(_REFUSE & 0x7FFF0000)
     seccomp = known is not None and libc.syscall(known[1], _SECCOMP_ACTION_AVAILABLE, 0, ctypes.byref(action)) == 0
-    return SandboxLayers(landlock=max(0, version), seccomp=seccomp)
+    return max(0, version), seccomp
 
 
-def place_pipes(pipes: Sequence[int]) -> None:
+def place_pipes(pipes: list[int]) -> None:
     """Give inherited descriptors the numbers 3, 4, …."""
     aside = [fcntl.fcntl(pipe, fcntl.F_DUPFD_CLOEXEC, 100) for pipe in pipes]
     for pipe in pipes:
@@ -146,7 +156,7 @@ def die_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def enter_landlock(readable: Sequence[str]) -> None:
+def enter_landlock(readable: list[str]) -> None:
     """Leave only these paths, for reading. Raises OSError where the kernel cannot."""
     libc = ctypes.CDLL(None, use_errno=True)
     version = libc.syscall(_LANDLOCK_CREATE, None, 0, _LANDLOCK_VERSION_FLAG)
@@ -173,7 +183,7 @@ def enter_landlock(readable: Sequence[str]) -> None:
 
 def enter_seccomp() -> None:
     """Refuse the calls of `_SECCOMP_BY_MACHINE` with EPERM. Raises OSError where the kernel cannot."""
-    known = _SECCOMP_BY_MACHINE.get(platform.machine())
+    known = _SECCOMP_BY_MACHINE.get(os.uname().machine)
     if known is None:
         raise OSError(errno.ENOSYS, "seccomp")
     architecture, _, refused = known
@@ -201,10 +211,10 @@ def _checked(result: int) -> int:
     return result
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: list[str]) -> None:
     """Apply the rules and become the program; exits 120 when a required layer is missing, 121 without a program."""
-    rules = Rules(**json.loads(arguments[0]))
-    command = list(arguments[2:])
+    cut = arguments.index("--")
+    rules, command = Rules.from_arguments(arguments[:cut]), arguments[cut + 1 :]
     die_with_parent()
     place_pipes(rules.pipes)
     limit_resources(rules)

@@ -1,15 +1,14 @@
 """What the sandbox says of itself. What it does is tested through its children, in test_child."""
 
-import json
 from pathlib import Path
 
 from bot.media import sandbox
 
 
 def test_the_layers_are_told():
-    layers = sandbox.sandbox_layers()
-    assert layers.landlock >= 0
-    assert layers.complete == (layers.landlock > 0 and layers.seccomp)
+    landlock, seccomp = sandbox.available_layers()
+    assert landlock >= 0
+    assert seccomp in (True, False)
 
 
 def test_the_launcher_needs_nothing_but_the_standard_library():
@@ -18,8 +17,14 @@ def test_the_launcher_needs_nothing_but_the_standard_library():
     assert "from bot" not in source
 
 
-def test_rules_survive_their_json():
+def test_rules_survive_the_command_line():
     rules = sandbox.Rules(
-        readable=["/a b"], layers="required", cpu_seconds=1, memory_bytes=2, file_bytes=3, pipes=[9, 7]
+        readable=["/a b", "/c"],
+        layers="required",
+        cpu_seconds=1,
+        memory_bytes=2,
+        file_bytes=3,
+        niceness=5,
+        pipes=[9, 7],
     )
-    assert sandbox.Rules(**json.loads(rules.to_json())) == rules
+    assert vars(sandbox.Rules.from_arguments(rules.to_arguments())) == vars(rules)
