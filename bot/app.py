@@ -43,6 +43,8 @@ from bot.services.video import VideoService
 
 Provider = TypeVar("Provider")
 
+_ENCODERS = 2  # each is a process of its own; more would cost memory and gain no time
+
 OFFLINE_NOTICE = Notice(
     code=NoticeCode.OFFLINE,
     public="Worked out on this machine without any model: text on screen, measured pictures and English speech only.",
@@ -155,9 +157,10 @@ def _captioners(settings: Settings, stack: AsyncExitStack) -> list[Captioner]:
 
 def _transcribers(settings: Settings, limits: MediaLimits, stack: AsyncExitStack) -> list[Transcriber]:
     role = settings.transcripts
+    encode = partial(_encode, limits, asyncio.Semaphore(_ENCODERS))
 
     def hire(connection: Connection, model: str) -> Transcriber:
-        return OpenAITranscriber(connection, model=model, encode=partial(_encode, limits), retry=_retry(role))
+        return OpenAITranscriber(connection, model=model, encode=encode, retry=_retry(role))
 
     def stay() -> Transcriber:
         transcriber = OfflineTranscriber(workers=_workers(settings))
@@ -167,12 +170,13 @@ def _transcribers(settings: Settings, limits: MediaLimits, stack: AsyncExitStack
     return _with_offline(_hired(settings, Role.TRANSCRIPTS, stack, hire), settings, stay)
 
 
-async def _encode(limits: MediaLimits, chunk: AudioChunk) -> EncodedAudio:
-    """Compressed, or as it is where this ffmpeg cannot compress it."""
-    try:
-        return await encode_upload(chunk, limits)
-    except MediaError:
-        return await encode_upload(chunk, limits, form=UploadForm.WAV)
+async def _encode(limits: MediaLimits, gate: asyncio.Semaphore, chunk: AudioChunk) -> EncodedAudio:
+    """Compressed, or as it is where this ffmpeg cannot compress it. `gate` bounds how many are at work."""
+    async with gate:
+        try:
+            return await encode_upload(chunk, limits)
+        except MediaError:
+            return await encode_upload(chunk, limits, form=UploadForm.WAV)
 
 
 def _chat_models(settings: Settings, stack: AsyncExitStack) -> list[ChatModel]:

@@ -30,8 +30,7 @@ ROOT = Path(__file__).parents[2]
 QUESTION = "What happens in this clip, and what is said?"
 ANSWER = (
     "Several slides go through a quarterly review of the northern region. "
-    "In between, the camera moves over a colourful scene, and once a small window shows the speaker. "
-    "The speaker mentions late deliveries and two people who moved to the new office."
+    "In between, the camera moves over a colourful scene, and once a small window shows the speaker."
 )
 DELAYS = Delays(
     caption=1.2,
