@@ -61,7 +61,10 @@ class _Memory:
 
 
 def tree_bytes(pid: int) -> int:
-    """Memory of a process and all its descendants at this moment; 0 when it is gone or there is no /proc."""
+    """Memory of a process and all its descendants at this moment; 0 when it is gone or there is no /proc.
+
+    A child between vfork and exec still lives in its parent's memory, which is counted once.
+    """
     children: dict[int, list[int]] = {}
     for entry in _PROC.glob("[0-9]*"):
         parent = _parent_of(entry)
@@ -71,8 +74,16 @@ def tree_bytes(pid: int) -> int:
     while waiting:
         one = waiting.pop()
         total += _bytes_of(_PROC / str(one))
-        waiting += children.get(one, [])
+        command = _command_of(one)
+        waiting += [child for child in children.get(one, []) if _command_of(child) != command]
     return total
+
+
+def _command_of(pid: int) -> bytes:
+    try:
+        return (_PROC / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def _parent_of(entry: Path) -> int | None:
