@@ -18,7 +18,7 @@ from bot.domain.timeline import Notice, NoticeCode
 from bot.media.encode import UploadForm, encode_upload
 from bot.media.limits import MediaLimits
 from bot.media.workspace import sweep_workspaces
-from bot.pipeline.crew import OFFLINE_PROVIDER, Crew, ModelRef
+from bot.pipeline.crew import Crew, ModelRef
 from bot.providers.base import Captioner, ChatModel, Synthesizer, Transcriber
 from bot.providers.fallback import (
     Chain,
@@ -120,13 +120,17 @@ def _crew(settings: Settings, stack: AsyncExitStack) -> Crew:
         evidence_tokens=_evidence_tokens(settings),
         max_output_tokens=settings.chat.max_output_tokens,
         keywords=settings.transcripts.keywords,
-        language=settings.answer.language,
+        spoken_language=settings.transcripts.language,
+        answer_language=settings.answer.language,
+        voice_language=settings.speech.language,
     )
 
 
 def _models(role: RoleSettings) -> tuple[ModelRef, ...]:
-    provider = OFFLINE_PROVIDER if role.is_offline else str(role.flavour)
-    return tuple(ModelRef(provider=provider, model=model) for model in role.models)
+    if role.is_offline:
+        return (ModelRef(provider="offline", model="offline", is_free=True),)
+    is_free = Flavour(role.flavour).is_local
+    return tuple(ModelRef(provider=role.flavour, model=model, is_free=is_free) for model in role.models)
 
 
 def _evidence_tokens(settings: Settings) -> int:

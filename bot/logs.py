@@ -49,6 +49,8 @@ def set_up_logging(settings: LogSettings, *, secrets: Iterable[str] = ()) -> Non
         _JsonLines(redact) if settings.format == "json" else _Plain(redact),
         libraries_from=logging.INFO if settings.level == "debug" else logging.WARNING,
     )
+    # Each retry that succeeds in the end is nobody's business; one that does not is told as what it is.
+    logging.getLogger("stamina").setLevel(logging.WARNING if settings.level == "debug" else logging.ERROR)
     logging.basicConfig(handlers=[handler], level=settings.level.upper(), force=True)
 
 

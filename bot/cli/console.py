@@ -92,15 +92,22 @@ class ConsoleListener:
     def __init__(self, *watchers: Watcher, show_text: bool) -> None:
         self._watchers = watchers
         self._show_text = show_text
+        self._in_line = False
 
     def event(self, event: JobEvent) -> None:
+        if self._in_line and isinstance(event, StageEnded) and event.stage is Stage.ANSWER:
+            self._write("\n")
         for watcher in self._watchers:
             watcher.event(event)
 
     def text(self, delta: str) -> None:
         if self._show_text:
-            sys.stdout.write(delta)
-            sys.stdout.flush()
+            self._write(delta)
+
+    def _write(self, words: str) -> None:
+        self._in_line = not words.endswith("\n")
+        sys.stdout.write(words)
+        sys.stdout.flush()
 
     def audio(self, chunk: AudioChunk) -> None:
         """Sound is written as a whole at the end."""

@@ -16,7 +16,6 @@ import typer
 from bot import __version__
 from bot.app import App, endpoint_of
 from bot.config import Settings
-from bot.domain.errors import ProviderCategory
 from bot.domain.role import Role
 from bot.media.sandbox import available_layers
 from bot.media.tools import MediaTools, media_tools
@@ -125,8 +124,7 @@ def _role(settings: Settings, role: Role, state: EndpointState | None) -> Iterat
         return
     where = f"{role} at {state.endpoint.host}"
     if state.error is not None:
-        advice = "check the key" if state.error.category is ProviderCategory.AUTH else "check base_url and the network"
-        yield Check(verdict=Verdict.FAIL, what=f"{where}: {state.error.public} ({advice})")
+        yield Check(verdict=Verdict.FAIL, what=state.error.public)
         return
     yield from _models(where, state.models)
     if _reads_little(state.endpoint, settings, role):

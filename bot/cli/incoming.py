@@ -29,7 +29,7 @@ def saved(media: Path, app: App) -> Generator[Path]:
                 if size > limit:
                     raise MediaError(
                         "media_too_large",
-                        f"What came on stdin is larger than {limit / 2**20:.0f} MB; send a shorter clip.",
+                        f"What came on stdin is larger than {limit / 2**20:g} MiB; send a shorter clip.",
                     )
                 file.write(block)
         yield path

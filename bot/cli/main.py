@@ -20,7 +20,7 @@ from bot.cli.incoming import saved
 from bot.cli.render import answer_as_json, estimate_as_text
 from bot.config import Settings, load_settings
 from bot.domain.answer import Answer, AnswerMode
-from bot.domain.errors import BotError, MediaError, ProviderError, SettingsError
+from bot.domain.errors import BotError, MediaError, ProviderError, QuotaError, SettingsError
 from bot.logs import set_up_logging
 from bot.pipeline.export import FORMATS
 
@@ -42,7 +42,9 @@ cli = typer.Typer(
 Media = Annotated[Path, typer.Argument(help="A clip, a sound or a picture; - reads it from stdin.", show_default=False)]
 Preset = Annotated[
     str | None,
-    typer.Option(help="balanced, quality, classic, local or offline; default: as configured.", show_default=False),
+    typer.Option(
+        help="auto, balanced, quality, classic, local or offline; default: as configured.", show_default=False
+    ),
 ]
 Config = Annotated[Path | None, typer.Option(help="The settings; default: config.toml.", show_default=False)]
 
@@ -102,7 +104,6 @@ def ask(  # noqa: PLR0917 - the arguments of the command line
     if as_json:
         typer.echo(json.dumps(answer_as_json(answer), ensure_ascii=False, indent=2))
     else:
-        typer.echo()
         for notice in answer.notices:
             typer.echo(f"Notice: {notice.public}", err=True)
     if voice is not None:
@@ -194,6 +195,9 @@ def _run(work: Callable[[App], Awaitable[Result]], *, preset: str | None, config
         return asyncio.run(whole())
     except MediaError as error:
         _fail(error.public, EXIT_MEDIA)
+    except QuotaError as error:
+        ends = "" if error.resets_at is None else f" The limit ends at {error.resets_at.astimezone():%H:%M:%S}."
+        _fail(error.public + ends, EXIT_PROVIDER)
     except ProviderError as error:
         _fail(error.public, EXIT_PROVIDER)
     except BotError as error:

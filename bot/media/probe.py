@@ -126,7 +126,7 @@ async def _streams(file: MediaFile, head: bytes, limits: MediaLimits, walking: "
     duration = _duration(report, walked, video)
     if duration is not None and duration > limits.max_seconds:
         raise MediaError(
-            "media_too_long", f"The clip is longer than {limits.max_seconds / 60:.0f} minutes. Cut it and send a part."
+            "media_too_long", f"The clip is longer than {limits.max_seconds / 60:g} minutes. Cut it and send a part."
         )
     origin = min((s.start_time for s in (video, audio) if s and s.start_time is not None), default=0.0)
     return MediaProbe(

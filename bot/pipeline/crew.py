@@ -9,15 +9,14 @@ from bot.media.limits import MediaLimits
 from bot.providers.base import Captioner, ChatModel, Synthesizer, Transcriber
 from bot.providers.image_tokens import Detail
 
-OFFLINE_PROVIDER = "offline"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRef:
-    """A model as configured: whose it is and what it is called."""
+    """A model as configured: whose it is, what it is called, and whether its work costs nothing."""
 
     provider: str
     model: str
+    is_free: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +26,8 @@ class Crew:
     `gates` bound how many calls of a role are under way in this process. `direct_max_frames` is how many pictures
     the chat model takes beside a question (0: none). `evidence_tokens` is what a prompt may spend on the timeline.
     `caption_edge_px` is the longer edge of a frame as it is sent. `keywords` are names transcribers should expect.
+    The languages (BCP 47) are what is spoken in clips, what captions and answers are written in, and what the voice
+    speaks; None: as it comes.
     """
 
     captioner: Captioner
@@ -44,4 +45,6 @@ class Crew:
     max_output_tokens: int = 700
     max_spoken_characters: int = 1_200
     keywords: tuple[str, ...] = ()
-    language: str | None = None
+    spoken_language: str | None = None
+    answer_language: str | None = None
+    voice_language: str | None = None

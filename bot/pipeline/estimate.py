@@ -11,7 +11,7 @@ from bot.domain.role import Role
 from bot.media.audio import AudioEnd, cut_audio
 from bot.media.frames import FramesEnd, sample_frames
 from bot.media.selector import frame_budget
-from bot.pipeline.crew import OFFLINE_PROVIDER, Crew
+from bot.pipeline.crew import Crew
 from bot.pipeline.fusion import RULES
 from bot.pipeline.together import together
 from bot.pipeline.tokens import estimate_tokens
@@ -111,11 +111,13 @@ def _priced(crew: Crew, duration_seconds: float, sizes: Sequence[tuple[int, int]
     spoken = min(crew.max_output_tokens * _CHARACTERS_PER_TOKEN, crew.max_spoken_characters)
     quantities = {
         Role.CAPTIONS: Quantity(
-            input_tokens=pictures + requests * _REQUEST_TOKENS, output_tokens=len(sizes) * _CAPTION_TOKENS
+            input_tokens=(pictures if requests else 0) + requests * _REQUEST_TOKENS,
+            output_tokens=len(sizes) * _CAPTION_TOKENS if requests else 0,
         ),
         Role.TRANSCRIPTS: Quantity(audio_seconds=sum(pieces)),
         Role.CHAT: Quantity(
-            input_tokens=evidence + estimate_tokens(RULES) + _REQUEST_TOKENS, output_tokens=crew.max_output_tokens
+            input_tokens=evidence + estimate_tokens(RULES) + _REQUEST_TOKENS + (0 if requests else pictures),
+            output_tokens=crew.max_output_tokens,
         ),
         Role.SPEECH: Quantity(characters=spoken, audio_seconds=spoken / _CHARACTERS_PER_SPOKEN_SECOND),
     }
@@ -132,7 +134,7 @@ def _priced(crew: Crew, duration_seconds: float, sizes: Sequence[tuple[int, int]
             RoleEstimate(
                 role=role,
                 model=ref.model,
-                cost_usd=0.0 if ref.provider == OFFLINE_PROVIDER else cost_usd(ref.model, quantities[role]),
+                cost_usd=0.0 if ref.is_free else cost_usd(ref.model, quantities[role]),
             )
             for role, ref in model.items()
         ),

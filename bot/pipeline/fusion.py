@@ -71,7 +71,7 @@ def compose(
         moments = _thinned(moments)
         evidence = _block(moments, timeline)
     prompt = Prompt(
-        rules=RULES,
+        rules=_rules(crew),
         evidence=evidence,
         question=question,
         timeline=timeline,
@@ -114,12 +114,18 @@ def compose_from_notes(timeline: Timeline, notes: Sequence[str], question: Quest
         del lines[min(3, len(lines) - 1) :: 4]
     quoted = [f"NOTE {_quoted(line.strip())}" for line in lines]
     return Prompt(
-        rules=RULES,
+        rules=_rules(crew),
         evidence=_fenced([_length_line(timeline), *quoted, *_notice_lines(timeline)]),
         question=question,
         timeline=timeline,
         max_output_tokens=crew.max_output_tokens,
     )
+
+
+def _rules(crew: Crew) -> str:
+    if crew.answer_language is None:
+        return RULES
+    return RULES.replace("in the language of the question", f"in the language with the tag {crew.answer_language}")
 
 
 def _block(moments: Sequence[Moment], timeline: Timeline) -> str:

@@ -24,7 +24,10 @@ _TAIL_SECONDS = 5.0
 
 
 class Listening:
-    """The sound of one clip on its way into words; `segments` grows out of order while pieces come back."""
+    """The sound of one clip on its way into words; `segments` grows out of order while pieces come back.
+
+    `failure` is the first of the transcriber's.
+    """
 
     def __init__(self, run: Run, crew: Crew) -> None:
         self._run = run
@@ -34,9 +37,20 @@ class Listening:
         self._sound_seconds = 0.0
         self._done_seconds = 0.0
         self._missing_seconds = 0.0
+        self.failure: ProviderError | None = None
         self.segments: list[Segment] = []
         self.silences: list[Silence] = []
         self.end_seconds = 0.0
+
+    @property
+    def got_nothing(self) -> bool:
+        """The transcriber failed on every piece."""
+        return self.failure is not None and not self._done_seconds
+
+    @property
+    def has_sound(self) -> bool:
+        """There was something to hear."""
+        return self._sound_seconds > 0
 
     @property
     def language(self) -> str | None:
@@ -54,8 +68,8 @@ class Listening:
         except MediaError as error:
             log.info("job %s: sound unusable: %s", self._run.job_id, error.code)
             return error
-        if self._missing_seconds:
-            self._run.notice(notices.transcript_missing(self._missing_seconds, self._sound_seconds))
+        if self.failure is not None:
+            self._run.notice(notices.transcript_missing(self._missing_seconds, self._sound_seconds, self.failure))
         elif self._sound_seconds and not self.segments and not self._run.has_notice(NoticeCode.TRANSCRIPT_MISSING):
             self._run.notice(notices.NO_SPEECH)
         return None
@@ -96,13 +110,14 @@ class Listening:
                 chunk=piece,
                 previous_text=self._tail_before(piece.offset_seconds),
                 keywords=self._crew.keywords,
-                language=self._crew.language,
+                language=self._crew.spoken_language,
             )
             try:
                 result = await self._crew.transcriber.transcribe(request)
             except ProviderError as error:
                 log.warning("job %s: %.1f s without transcript: %s", run.job_id, piece.duration_seconds, error.code)
                 self._missing_seconds += piece.duration_seconds
+                self.failure = self.failure or error
                 return
         run.used(result.usages)
         run.notice(*result.notices)

@@ -1,5 +1,6 @@
 """The sentences of known gaps, one place for all of them."""
 
+from bot.domain.errors import ProviderError
 from bot.domain.role import Role
 from bot.domain.timeline import Notice, NoticeCode
 
@@ -40,22 +41,28 @@ TIMELINE_SHORTENED = Notice(
 )
 
 
-def captions_missing(missing: int, total: int) -> Notice:
-    """Some frames nobody described."""
+def captions_missing(missing: int, total: int, reason: ProviderError | None) -> Notice:
+    """Some frames nobody described; the reason is the sentence of our own that came with the failure."""
     return Notice(
         code=NoticeCode.CAPTIONS_MISSING,
         role=Role.CAPTIONS,
-        public=f"{missing} of {total} frames could not be described.",
+        public=_with_reason(f"{missing} of {total} frames could not be described.", reason),
     )
 
 
-def transcript_missing(missing_seconds: float, total_seconds: float) -> Notice:
-    """Some sound nobody transcribed."""
+def transcript_missing(missing_seconds: float, total_seconds: float, reason: ProviderError) -> Notice:
+    """Some sound nobody transcribed; the reason is as above."""
     return Notice(
         code=NoticeCode.TRANSCRIPT_MISSING,
         role=Role.TRANSCRIPTS,
-        public=f"{missing_seconds:.0f} of {total_seconds:.0f} seconds of sound could not be transcribed.",
+        public=_with_reason(
+            f"{missing_seconds:.0f} of {total_seconds:.0f} seconds of sound could not be transcribed.", reason
+        ),
     )
+
+
+def _with_reason(gap: str, reason: ProviderError | None) -> str:
+    return gap if reason is None else f"{gap} {reason.public}"
 
 
 def times_removed(count: int) -> Notice:

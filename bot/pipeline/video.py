@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from bot.domain.errors import ProviderError
 from bot.domain.media import Frame, MediaFile, MediaProbe
 from bot.domain.timeline import Timeline
 from bot.pipeline import notices
@@ -24,7 +25,8 @@ class Understanding:
 async def understand(run: Run, crew: Crew, file: MediaFile, probe: MediaProbe, *, hold_frames: int) -> Understanding:
     """Watch and listen at once (`hold_frames`: see Watching).
 
-    Raises MediaError when nothing of the file can be used; what only one half lost is a notice.
+    Raises MediaError when nothing of the file can be used, ProviderError when nobody could describe or transcribe any
+    of it; what only one half lost is a notice.
     """
     listening = Listening(run, crew)
     watching = Watching(run, crew, hold_frames=hold_frames, segments=listening.segments)
@@ -33,6 +35,9 @@ async def understand(run: Run, crew: Crew, file: MediaFile, probe: MediaProbe, *
         raise picture_error
     if sound_error is not None and not probe.has_video:
         raise sound_error
+    failure = _failure(watching, listening, probe)
+    if failure is not None:
+        raise failure
     duration_seconds = max(watching.end_seconds, listening.end_seconds)
     if picture_error is not None:
         run.notice(notices.PICTURE_UNREADABLE)
@@ -49,3 +54,10 @@ async def understand(run: Run, crew: Crew, file: MediaFile, probe: MediaProbe, *
         notices=run.notices,
     )
     return Understanding(timeline=timeline, frames=tuple(watching.held), language=listening.language)
+
+
+def _failure(watching: Watching, listening: Listening, probe: MediaProbe) -> ProviderError | None:
+    """The reason when there is nothing to go by: whatever of the clip should have been put into words was not."""
+    seen = watching.got_nothing or not probe.has_video
+    heard = listening.got_nothing or not listening.has_sound
+    return (watching.failure or listening.failure) if seen and heard else None

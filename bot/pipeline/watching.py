@@ -26,7 +26,8 @@ class Watching:
     """The pictures of one clip on their way into words.
 
     `hold_frames` is how many frames are kept from the captioner: a clip with no more than these ends with its
-    frames in `held` and without captions. `segments` is what was heard so far, growing meanwhile.
+    frames in `held` and without captions. `segments` is what was heard so far, growing meanwhile. `failure` is the
+    first of the captioner's.
     """
 
     def __init__(self, run: Run, crew: Crew, *, hold_frames: int, segments: list[Segment]) -> None:
@@ -39,6 +40,7 @@ class Watching:
         self.uncaptioned: list[float] = []
         self.cuts: list[float] = []
         self.held: list[Frame] = []
+        self.failure: ProviderError | None = None
         self.frame_count = 0
         self.end_seconds = 0.0
 
@@ -55,8 +57,13 @@ class Watching:
             log.info("job %s: pictures unusable: %s", self._run.job_id, error.code)
             return error
         if self.uncaptioned:
-            self._run.notice(notices.captions_missing(len(self.uncaptioned), self.frame_count))
+            self._run.notice(notices.captions_missing(len(self.uncaptioned), self.frame_count, self.failure))
         return None
+
+    @property
+    def got_nothing(self) -> bool:
+        """The captioner failed on every frame."""
+        return self.failure is not None and not self.captions
 
     async def _sample(self, file: MediaFile, probe: MediaProbe) -> None:
         """Frames in batches for the captioner; the first `hold_frames` wait until there are more than that."""
@@ -102,6 +109,7 @@ class Watching:
             except ProviderError as error:
                 log.warning("job %s: %d frames without captions: %s", run.job_id, len(batch), error.code)
                 self.uncaptioned += [frame.at_seconds for frame in batch]
+                self.failure = self.failure or error
                 return
         run.used(result.usages)
         run.notice(*result.notices)
@@ -118,5 +126,5 @@ class Watching:
             frames=batch,
             previous=max(before, key=lambda caption: caption.at_seconds, default=None),
             speech=tuple(s for s in self._segments if s.end_seconds > start and s.start_seconds < end),
-            language=self._crew.language,
+            language=self._crew.answer_language,
         )

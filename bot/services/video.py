@@ -57,7 +57,7 @@ class VideoService:
                     await voice.enter_async_context(speaker.speaking())
                 understood = await understand(run, self._crew, file, facts, hold_frames=hold)
                 spoken = [moment.text for moment in understood.timeline.of(MomentKind.HEARD)]
-                asked = choose_question(question, spoken, language=self._crew.language or understood.language)
+                asked = choose_question(question, spoken, language=self._crew.answer_language or understood.language)
                 prompt, chosen = await prepare(
                     run, self._crew, understood.timeline, asked, mode=mode, frames=understood.frames
                 )

@@ -70,7 +70,7 @@ async def test_without_vendor_times_the_piece_is_the_segment(emulator: OpenAIEmu
         assert times(piece.transcript.segments) == [(30.0, 32.0)]
         assert piece.transcript.language == "en"
     statuses = [call.status for call in emulator.transcriptions]
-    assert statuses.count(400) == 2, "each of the first two pays one refusal at most"
+    assert statuses.count(400) == 1, "only the first piece is refused"
     assert statuses[-1] == 200
     assert emulator.transcriptions[-1].keywords == ("Ada", "Kibitz")
     assert emulator.transcriptions[-1].languages == ("en",)
@@ -192,3 +192,10 @@ def test_words_of_scripts_without_spaces_are_joined_without() -> None:
     words = [{"word": word, "start": n * 0.2, "end": n * 0.2 + 0.2} for n, word in enumerate("我们去北京")]
     (heard,) = read_heard({"words": words})
     assert heard.text == "我们去北京"
+
+
+async def test_pieces_at_once_are_refused_only_once(emulator: OpenAIEmulator, connection: Connection) -> None:
+    hired = transcriber(connection, "gpt-transcribe")
+    pieces = [TranscriptRequest(chunk=tone(1.0, offset_seconds=float(n))) for n in range(5)]
+    await asyncio.gather(*(hired.transcribe(piece) for piece in pieces))
+    assert sorted(call.status or 0 for call in emulator.transcriptions) == [200] * 5 + [400]

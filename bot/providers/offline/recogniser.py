@@ -56,7 +56,8 @@ class _Decoder(Protocol):
 
 
 def _load_decoder() -> _Decoder:
-    make = cast("Callable[..., _Decoder]", pocketsphinx.Decoder)  # pyright: ignore[reportUnknownMemberType]
+    # The library has no types of its own; _Decoder says what is used.
+    make = cast("Callable[..., _Decoder]", getattr(pocketsphinx, "Decoder"))  # noqa: B009 - as above
     return make(samprate=RATE_HZ, loglevel="FATAL")
 
 

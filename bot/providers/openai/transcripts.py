@@ -1,8 +1,11 @@
 """Transcripts of pieces of sound, with the vendor's times where there are any and ours where not."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from typing import TypeVar
 
 from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.media import AudioChunk, EncodedAudio
@@ -16,8 +19,11 @@ from bot.providers.openai.hallucinations import Surroundings, is_invented, loudn
 from bot.providers.openai.transcript_reply import Heard, place, read_heard, read_language
 from bot.providers.retry import Retry
 
+Result = TypeVar("Result")
+
 _log = logging.getLogger(__name__)
 
+_REFUSAL_SECONDS = 0.3
 _PATH = "/audio/transcriptions"
 _LONGEST_SECONDS = 600.0
 _LARGEST_BYTES = 24 * 1024 * 1024
@@ -42,11 +48,34 @@ class OpenAITranscriber:
         self._encode = encode
         self._retry = retry or Retry()
         self._learner = Learner(guess(connection.endpoint, model))
+        self._settled: asyncio.Event | None = None
 
     @property
     def capabilities(self) -> Capabilities:
         """What is known of the model so far."""
         return self._learner.current
+
+    async def _after_the_first(self, call: Callable[[], Awaitable[Result]]) -> Result:
+        """The first piece finds out whether the server gives times; the others wait a moment for a refusal, so that
+        only one request is refused. A server that takes the question is not waited for."""
+        if self._settled is None:
+            self._settled = asyncio.Event()
+            try:
+                return await call()
+            finally:
+                self._settled.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_REFUSAL_SECONDS):
+                await self._settled.wait()
+        return await call()
+
+    def _learn(self, capabilities: Capabilities, rejection: RejectionError) -> Capabilities:
+        """The lesson of a refusal; one that names its parameter holds for the pieces that wait as well."""
+        lesson = _lesson(capabilities, rejection)
+        if rejection.parameter is not None and self._settled is not None and not self._settled.is_set():
+            self._learner.current = lesson
+            self._settled.set()
+        return lesson
 
     async def transcribe(self, request: TranscriptRequest) -> TranscriptPiece:
         """The transcript of one piece, without what was most likely never said."""
@@ -65,7 +94,7 @@ class OpenAITranscriber:
                 raise wrong_address(self._endpoint)
             return fields
 
-        fields = await self._retry.call(lambda: self._learner.call(attempt, _lesson))
+        fields = await self._after_the_first(lambda: self._retry.call(lambda: self._learner.call(attempt, self._learn)))
         heard = self._without_inventions(read_heard(fields), request)
         return TranscriptPiece(
             transcript=Transcript(
@@ -107,7 +136,7 @@ class OpenAITranscriber:
         )
         kept = tuple(item for item in heard if not is_invented(item.text, item.quality, around))
         if len(kept) < len(heard):
-            _log.info("dropped %d of %d segments as never said", len(heard) - len(kept), len(heard))
+            _log.debug("dropped %d of %d segments as never said", len(heard) - len(kept), len(heard))
         return kept
 
     def _too_large(self) -> ProviderError:
