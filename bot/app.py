@@ -84,7 +84,7 @@ def endpoint_of(settings: Settings, role: Role) -> Endpoint | None:
         base_url=chosen.base_url,
         api_key=None if chosen.api_key is None else chosen.api_key.get_secret_value(),
         flavour=flavour,
-        timeouts=Timeouts(idle_seconds=chosen.timeout_seconds),
+        timeouts=Timeouts(idle_seconds=chosen.timeout_seconds, whole_seconds=2 * chosen.timeout_seconds),
         is_free=flavour.is_local,
     )
 
@@ -106,10 +106,10 @@ def media_limits(settings: Settings) -> MediaLimits:
 def _crew(settings: Settings, stack: AsyncExitStack) -> Crew:
     limits = media_limits(settings)
     return Crew(
-        captioner=FallbackCaptioner(Chain(Role.CAPTIONS, _captioners(settings, stack))),
-        transcriber=FallbackTranscriber(Chain(Role.TRANSCRIPTS, _transcribers(settings, limits, stack))),
-        chat=FallbackChatModel(Chain(Role.CHAT, _chat_models(settings, stack))),
-        synthesizer=FallbackSynthesizer(Chain(Role.SPEECH, _synthesizers(settings, stack))),
+        captioner=FallbackCaptioner(_chain(settings, Role.CAPTIONS, _captioners(settings, stack))),
+        transcriber=FallbackTranscriber(_chain(settings, Role.TRANSCRIPTS, _transcribers(settings, limits, stack))),
+        chat=FallbackChatModel(_chain(settings, Role.CHAT, _chat_models(settings, stack))),
+        synthesizer=FallbackSynthesizer(_chain(settings, Role.SPEECH, _synthesizers(settings, stack))),
         models={role: _models(settings.role(role)) for role in Role},
         gates={role: asyncio.Semaphore(settings.role(role).max_concurrency) for role in Role},
         limits=limits,
@@ -124,6 +124,11 @@ def _crew(settings: Settings, stack: AsyncExitStack) -> Crew:
         answer_language=settings.answer.language,
         voice_language=settings.speech.language,
     )
+
+
+def _chain(settings: Settings, role: Role, providers: list[Provider]) -> Chain[Provider]:
+    hired = 0 if endpoint_of(settings, role) is None else len(settings.role(role).models)
+    return Chain(role, providers, at_one_address=hired)
 
 
 def _models(role: RoleSettings) -> tuple[ModelRef, ...]:

@@ -1,8 +1,11 @@
 """A clip that comes through a pipe is saved in a workspace of its own, which goes when the job is over."""
 
+import asyncio
+import os
+import stat
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.app import App
@@ -13,8 +16,8 @@ STDIN = Path("-")
 _BLOCK_BYTES = 2**20
 
 
-@contextmanager
-def saved(media: Path, app: App) -> Generator[Path]:
+@asynccontextmanager
+async def saved(media: Path, app: App) -> AsyncGenerator[Path]:
     """The path itself, or what came on stdin for `-`. Raises MediaError when that is beyond the limit."""
     if media != STDIN:
         yield media
@@ -24,7 +27,7 @@ def saved(media: Path, app: App) -> Generator[Path]:
         path = workspace.path / "stdin"
         size = 0
         with path.open("wb") as file:
-            while block := sys.stdin.buffer.read(_BLOCK_BYTES):
+            async for block in _blocks():
                 size += len(block)
                 if size > limit:
                     raise MediaError(
@@ -33,3 +36,19 @@ def saved(media: Path, app: App) -> Generator[Path]:
                     )
                 file.write(block)
         yield path
+
+
+async def _blocks() -> AsyncGenerator[bytes]:
+    """What comes on stdin; waiting for a pipe or a terminal can be cancelled, a file does not make wait."""
+    if stat.S_ISREG(os.fstat(sys.stdin.fileno()).st_mode):
+        while block := sys.stdin.buffer.read(_BLOCK_BYTES):
+            yield block
+        return
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    try:
+        while block := await reader.read(_BLOCK_BYTES):
+            yield block
+    finally:
+        transport.close()

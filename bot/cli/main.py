@@ -2,8 +2,8 @@
 
 import asyncio
 import json
+import logging
 import signal
-import sys
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from enum import StrEnum
@@ -109,7 +109,7 @@ def ask(  # noqa: PLR0917 - the arguments of the command line
     if voice is not None:
         if answer.voice is None:
             _fail("The answer could not be spoken, so there is no voice clip; see the notices.", EXIT_PROVIDER)
-        voice.write_bytes(answer.voice.ogg)
+        _write(voice, answer.voice.ogg)
 
 
 @cli.command()
@@ -138,7 +138,7 @@ def storyboard(
     picture = _run(
         _with_media(media, lambda app, path: app.video.storyboard(path, listener)), preset="offline", config=config
     )
-    out.write_bytes(picture)
+    _write(out, picture)
 
 
 @cli.command()
@@ -204,11 +204,14 @@ def _run(work: Callable[[App], Awaitable[Result]], *, preset: str | None, config
         _fail(error.public, 1)
     except (KeyboardInterrupt, asyncio.CancelledError):
         _fail("Stopped.", EXIT_INTERRUPTED)
+    except OSError:
+        logging.getLogger(__name__).debug("output failed", exc_info=True)
+        _fail("The output could not be written; make room or send it to another place.", 1)
 
 
 def _with_media(media: Path, work: Callable[[App, Path], Awaitable[Result]]) -> Callable[[App], Awaitable[Result]]:
     async def on_saved(app: App) -> Result:
-        with saved(media, app) as path:
+        async with saved(media, app) as path:
             return await work(app, path)
 
     return on_saved
@@ -233,9 +236,23 @@ def _check_writable(path: Path | None, name: str) -> None:
         _fail(f"{name}: {path} is a folder; name a file.", EXIT_USAGE)
     if not path.parent.is_dir():
         _fail(f"{name}: the folder {path.parent} does not exist; create it first.", EXIT_USAGE)
+    existed = path.exists()
+    try:
+        with path.open("ab"):
+            pass
+        if not existed:
+            path.unlink()
+    except OSError:
+        _fail(f"{name}: {path} cannot be written; name a place that can.", EXIT_USAGE)
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError:
+        _fail(f"{path} could not be written; make room or name another place.", 1)
 
 
 def _fail(sentence: str, code: int) -> NoReturn:
     typer.echo(sentence, err=True)
-    sys.stdout.flush()
     raise typer.Exit(code)

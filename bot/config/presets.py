@@ -112,10 +112,11 @@ PRESETS: Mapping[str, Fill] = {
             "answer": {"direct_max_frames": 0, "evidence_tokens": 2500},
         },
     ),
+    # Nobody is sent these frames, so they may be large enough for small writing.
     "offline": _changed(
         _BALANCED,
         {
-            "captions": {"models": ("offline",), "effort": "default"},
+            "captions": {"models": ("offline",), "effort": "default", "image_edge_px": 1280},
             "transcripts": {"models": ("offline",)},
             "chat": {"models": ("offline",), "effort": "default"},
             "speech": {"models": ("offline",), "voice": None},

@@ -108,6 +108,7 @@ class Timeline:
         screen ends with the first frame that does not show it. Equal neighbours are one moment.
         """
         end = duration_seconds if picture_end_seconds is None else picture_end_seconds
+        cut_times = sorted(set(cuts))
         looks = [
             *(_Look(caption.at_seconds, caption.since_seconds, caption) for caption in captions),
             *(_Look(at, at, None) for at in uncaptioned),
@@ -131,7 +132,7 @@ class Timeline:
                 Moment(kind=MomentKind.SILENCE, start_seconds=s.start_seconds, end_seconds=s.end_seconds)
                 for s in silences
             ),
-            *(Moment(kind=MomentKind.CUT, start_seconds=at, end_seconds=at) for at in sorted(set(cuts))),
+            *(Moment(kind=MomentKind.CUT, start_seconds=at, end_seconds=at) for at in cut_times),
         ]
         moments.sort(key=lambda moment: (moment.start_seconds, _ORDER.index(moment.kind), moment.end_seconds))
         return cls(duration_seconds=duration_seconds, moments=tuple(moments), notices=tuple(dict.fromkeys(notices)))

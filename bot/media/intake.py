@@ -32,7 +32,16 @@ def _open(path: Path, limits: MediaLimits) -> MediaFile:
         raise MediaError("media_unreadable", "The file cannot be read. Copy it again.") from error
     finally:
         os.close(handle)
+    _check_name(path.resolve())
     return MediaFile(path=path.resolve(), size_bytes=facts.st_size, sha256=digest)
+
+
+def _check_name(path: Path) -> None:
+    """Tools are given the name as UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise MediaError("media_bad_name", "The file's name is not valid UTF-8. Rename it and try again.") from error
 
 
 def _check(facts: os.stat_result, limits: MediaLimits) -> None:

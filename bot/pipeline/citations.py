@@ -4,12 +4,23 @@ import re
 
 from bot.domain.timeline import Timeline
 
-_TIME = r"\d{1,3}:\d{2}(?::\d{2})?(?:\.\d{1,3})?"
-_TIME_RE = re.compile(rf"(?<![\d:.])({_TIME})(?![\d:])")
+_CLOCK = r"\d{1,3}[:：]\d{2}(?:[:：]\d{2})?(?:\.\d{1,3})?"
+_SECONDS = r"(?:\d{1,2}\s?m(?:in)?\s?)?\d{1,4}(?:\.\d{1,3})?\s?(?:s(?:ec(?:ond)?s?)?\b|秒)"
+_CLOCK_RE = re.compile(rf"(?<![\d:：.])({_CLOCK})(?![\d:：])")
+_ANY_TIME_RE = re.compile(rf"(?<![\d:：.])({_CLOCK}|{_SECONDS}|\d{{1,4}}\.\d{{1,3}})(?![\d:：])")
 # A time, alone or as a window, with the brackets that make it a citation.
-_BRACKETED = re.compile(rf"\s?[\[(（【]\s*(?:t\s*=\s*)?{_TIME}(?:\s*[-–—~,;]\s*{_TIME})*\s*[\])）】]")
-# What may still become a citation when more text comes; only this much is held back.
-_OPEN_TAIL = re.compile(r"(?:\s?[\[(（【][^\])）】\n]{0,40}|(?<![\d:.])\d[\d:.]{0,11}|\s)$")
+_TIME = rf"(?:at\s+|t\s?=\s?|第)?(?:{_CLOCK}|{_SECONDS}|(?<=t=)\d{{1,4}}\.\d{{1,3}})"
+_BRACKETED = re.compile(rf"\s?[\[(（【]\s*{_TIME}(?:\s*[-–—~,;]\s*{_TIME})*\s*[\])）】]")
+# Seconds are a time only where they say when, not how long.
+_AT_SECONDS = re.compile(rf"(\bat |\bt ?= ?|第)({_SECONDS}|(?<==)\d{{1,4}}\.\d{{1,3}})", re.IGNORECASE)
+_PART = re.compile(r"\d+(?:\.\d+)?")
+# What may still become a time when more text comes; only this much is held back.
+_OPEN_TAIL = re.compile(
+    r"(?:\s?[\[(（【][^\])）】\n]{0,40}"
+    r"|(?:\bat? ?|\bt ?=? ?|第)?(?<![\d:：.])\d[\d:：.]{0,11}(?: ?[a-z]{0,7})"
+    r"|\b(?:at?|t) ?=? ?|第|\s)$",
+    re.IGNORECASE,
+)
 _UNKNOWN = "?:??"
 _TOLERANCE_SECONDS = 1.0
 
@@ -19,13 +30,15 @@ class CitationFilter:
 
     A time is kept when some moment holds it (within a second: answers cite whole seconds), or when the same
     characters stand in `quotable`: the words of the clip and of the question. A bracketed citation with an unknown
-    time is dropped; a bare unknown time becomes `?:??`. `removed` counts both.
+    time is dropped; a bare unknown time becomes `?:??`. `removed` counts both. With `frame_times`, the times of
+    pictures that the model saw itself, bare times are left alone: it may have read them in a picture.
     """
 
     def __init__(self, timeline: Timeline, *, quotable: str = "", frame_times: tuple[float, ...] = ()) -> None:
         self._spans = [(moment.start_seconds, moment.end_seconds) for moment in timeline.moments]
         self._spans += [(at, at) for at in frame_times]
-        self._quoted = set(_TIME_RE.findall(" ".join([quotable, *(moment.text for moment in timeline.moments)])))
+        self._reads_itself = bool(frame_times)
+        self._quoted = set(_CLOCK_RE.findall(" ".join([quotable, *(moment.text for moment in timeline.moments)])))
         self._held = ""
         self.removed = 0
 
@@ -44,13 +57,22 @@ class CitationFilter:
 
     def _checked(self, text: str) -> str:
         text = _BRACKETED.sub(self._citation, text)
-        return _TIME_RE.sub(self._bare, text)
+        if self._reads_itself:
+            return text
+        text = _AT_SECONDS.sub(self._at_seconds, text)
+        return _CLOCK_RE.sub(self._bare, text)
 
     def _citation(self, match: re.Match[str]) -> str:
-        if all(self._known(time) for time in _TIME_RE.findall(match.group())):
+        if all(self._known(time) for time in _ANY_TIME_RE.findall(match.group())):
             return match.group()
         self.removed += 1
         return ""
+
+    def _at_seconds(self, match: re.Match[str]) -> str:
+        if self._known(match.group(2)):
+            return match.group()
+        self.removed += 1
+        return match.group(1) + _UNKNOWN
 
     def _bare(self, match: re.Match[str]) -> str:
         if self._known(match.group(1)):
@@ -62,6 +84,6 @@ class CitationFilter:
         if time in self._quoted:
             return True
         seconds = 0.0
-        for part in time.split(":"):
+        for part in _PART.findall(time):
             seconds = seconds * 60 + float(part)
         return any(start - _TOLERANCE_SECONDS < seconds < end + _TOLERANCE_SECONDS for start, end in self._spans)

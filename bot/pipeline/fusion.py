@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import unicodedata
 from collections.abc import Sequence
 
 from bot.domain.answer import AnswerMode, Prompt, Question
@@ -12,6 +11,7 @@ from bot.domain.timeline import Moment, MomentKind, Timeline
 from bot.pipeline.crew import Crew
 from bot.pipeline.export import window
 from bot.pipeline.tokens import estimate_tokens
+from bot.pipeline.visible import visible
 
 RULES = """\
 You are Kibitz. You answer a question about one media clip, for a person who will read and hear your answer.
@@ -148,14 +148,8 @@ def _line(moment: Moment) -> str:
 
 
 def _quoted(words: str) -> str:
-    """JSON quoting keeps words on their line and inside their quotes; what no reader sees (format characters,
-    odd line ends) is left out, so that nothing hidden reaches the model."""
-    visible = "".join(c for c in words if unicodedata.category(c) not in _INVISIBLE)
-    return json.dumps(visible, ensure_ascii=False)
-
-
-# Format characters (bidirectional controls, tags, zero width), line and paragraph separators, surrogates.
-_INVISIBLE = frozenset({"Cf", "Zl", "Zp", "Cs"})
+    """JSON quoting keeps words on their line and inside their quotes."""
+    return json.dumps(visible(words), ensure_ascii=False)
 
 
 def _length_line(timeline: Timeline) -> str:

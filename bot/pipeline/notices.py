@@ -50,6 +50,14 @@ def captions_missing(missing: int, total: int, reason: ProviderError | None) -> 
     )
 
 
+def scenes_unseen(count: int) -> Notice:
+    """There are more scenes than frames may be chosen."""
+    return Notice(
+        code=NoticeCode.FRAMES_DROPPED,
+        public=f"{count} short {'scene was' if count == 1 else 'scenes were'} not looked at.",
+    )
+
+
 def transcript_missing(missing_seconds: float, total_seconds: float, reason: ProviderError) -> Notice:
     """Some sound nobody transcribed; the reason is as above."""
     return Notice(

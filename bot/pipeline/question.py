@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from bot.domain.answer import Question, QuestionSource
+from bot.pipeline.visible import visible
 
 DEFAULT_QUESTIONS = {"en": "What happens here?", "zh": "这里发生了什么？"}
 
@@ -38,6 +39,6 @@ def choose_question(typed: str | None, spoken: Sequence[str], *, language: str |
         return Question(source=QuestionSource.TYPED, text=typed.strip(), language=language)
     asked = spoken_question(spoken)
     if asked is not None:
-        return Question(source=QuestionSource.SPOKEN, text=asked, language=language)
+        return Question(source=QuestionSource.SPOKEN, text=visible(asked), language=language)
     default = DEFAULT_QUESTIONS.get((language or "en").split("-")[0].lower(), DEFAULT_QUESTIONS["en"])
     return Question(source=QuestionSource.DEFAULT, text=default, language=language)

@@ -9,6 +9,7 @@ from bot.domain.errors import MediaError, ProviderError
 from bot.domain.events import Stage
 from bot.domain.media import AudioChunk, VoiceClip
 from bot.domain.role import Role
+from bot.domain.timeline import NoticeCode
 from bot.media.encode import VoiceClipEncoder
 from bot.pipeline import notices
 from bot.pipeline.crew import Crew
@@ -37,7 +38,7 @@ class Speaker:
     def say(self, sentence: str) -> None:
         """Queue one sentence; beyond the limit of an answer nothing more is said, and a notice tells."""
         words = self._spoken.of(sentence)
-        if not words:
+        if not words or self._run.has_notice(NoticeCode.SPEECH_SHORTENED):
             return
         if self._characters and self._characters + len(words) > self._crew.max_spoken_characters:
             self._run.notice(notices.SPEECH_SHORTENED)

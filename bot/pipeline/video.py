@@ -1,5 +1,7 @@
 """Understanding a clip: watched and listened to at once, woven into one timeline."""
 
+import math
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from bot.domain.errors import ProviderError
@@ -11,6 +13,8 @@ from bot.pipeline.listening import Listening
 from bot.pipeline.run import Run
 from bot.pipeline.together import together
 from bot.pipeline.watching import Watching
+
+_SAME_TIME_SECONDS = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +47,14 @@ async def understand(run: Run, crew: Crew, file: MediaFile, probe: MediaProbe, *
         run.notice(notices.PICTURE_UNREADABLE)
     if sound_error is not None:
         run.notice(notices.SOUND_UNREADABLE)
+    unseen = _unseen(watching)
+    if unseen:
+        run.notice(notices.scenes_unseen(len(unseen)))
     timeline = Timeline.weave(
         duration_seconds=duration_seconds,
         picture_end_seconds=watching.end_seconds,
         captions=watching.captions,
-        uncaptioned=watching.uncaptioned,
+        uncaptioned=[*watching.uncaptioned, *unseen],
         segments=listening.segments,
         silences=listening.silences,
         cuts=watching.cuts,
@@ -61,3 +68,18 @@ def _failure(watching: Watching, listening: Listening, probe: MediaProbe) -> Pro
     seen = watching.got_nothing or not probe.has_video
     heard = listening.got_nothing or not listening.has_sound
     return (watching.failure or listening.failure) if seen and heard else None
+
+
+def _unseen(watching: Watching) -> list[float]:
+    """Cuts into scenes of which no frame was chosen: what was seen before ends there."""
+    looked_at = sorted([*(caption.at_seconds for caption in watching.captions), *watching.uncaptioned])
+    if not looked_at:
+        return []
+    cuts = sorted(set(watching.cuts))
+    ends = [*cuts[1:], math.inf]
+    first_after = (bisect_left(looked_at, cut - _SAME_TIME_SECONDS) for cut in cuts)
+    return [
+        cut
+        for cut, end, first in zip(cuts, ends, first_after, strict=True)
+        if first == len(looked_at) or looked_at[first] >= end - _SAME_TIME_SECONDS
+    ]

@@ -43,6 +43,11 @@ _ABOUT_THE_REQUEST = frozenset(
     }
 )
 
+# These speak about the server or the account, so about all models there.
+_ABOUT_THE_ADDRESS = frozenset(
+    {ProviderCategory.NETWORK, ProviderCategory.QUOTA, ProviderCategory.AUTH, ProviderCategory.WRONG_ADDRESS}
+)
+
 _REASONS = {
     ProviderCategory.NETWORK: "could not be reached; check the network and base_url",
     ProviderCategory.INTERRUPTED: "broke off; try again later",
@@ -63,7 +68,8 @@ class Chain(Generic[Provider]):
     """One role's providers in order of preference.
 
     A provider that failed rests for `rest_seconds`: calls go past it, and when the rest is over a single call tries
-    it while the others still go past. Resting providers are asked last, never skipped altogether.
+    it while the others still go past. Resting providers are asked last, never skipped altogether. The first
+    `at_one_address` of them share a server and an account: what that refuses to one is not asked of the others.
     `monotonic` gives seconds.
     """
 
@@ -72,6 +78,7 @@ class Chain(Generic[Provider]):
         role: Role,
         providers: Sequence[Provider],
         *,
+        at_one_address: int = 0,
         rest_seconds: float = DEFAULT_REST_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -79,6 +86,7 @@ class Chain(Generic[Provider]):
             raise ValueError("a fallback needs at least one provider")
         self._role = role
         self._providers = tuple(providers)
+        self._at_one_address = at_one_address
         self._rest_seconds = rest_seconds
         self._monotonic = monotonic
         self._rests_until: dict[int, float] = {}
@@ -91,7 +99,10 @@ class Chain(Generic[Provider]):
         """
         errors: dict[int, ProviderError] = {}
         reason = self._failures.get(0)
+        address_failed = False
         for position in self._order():
+            if address_failed and position < self._at_one_address:
+                continue
             if position in self._failures:
                 self._rest(position)
             try:
@@ -100,6 +111,7 @@ class Chain(Generic[Provider]):
                 errors[position] = error
                 self._failed(position, error)
                 reason = error.category if position == 0 else reason
+                address_failed = address_failed or error.category in _ABOUT_THE_ADDRESS
                 continue
             self._rests_until.pop(position, None)
             self._failures.pop(position, None)
@@ -121,8 +133,10 @@ class Chain(Generic[Provider]):
     def _failed(self, position: int, error: ProviderError) -> None:
         if error.category in _ABOUT_THE_REQUEST:
             return
-        self._failures[position] = error.category
-        self._rest(position)
+        everyone_there = range(self._at_one_address) if error.category in _ABOUT_THE_ADDRESS else ()
+        for failed in {position, *everyone_there}:
+            self._failures[failed] = error.category
+            self._rest(failed)
 
     def _rest(self, position: int) -> None:
         self._rests_until[position] = self._monotonic() + self._rest_seconds

@@ -115,6 +115,8 @@ def test_storyboard_and_estimate(clip: Path, tmp_path: Path) -> None:
         (["ask", "x.mp4", "--frobnicate"], 2, "frobnicate"),
         (["ask", "x.mp4", "--voice", "/nowhere/a.ogg"], 2, "/nowhere"),
         (["ask", "x.mp4", "--voice", "docs"], 2, "folder"),
+        (["ask", "x.mp4", "--voice", "/proc/x.ogg"], 2, "/proc/x.ogg"),
+        (["ask", "x.mp4", "--events", "/proc/x.jsonl"], 2, "/proc/x.jsonl"),
         (["ask", "x.mp4", "--config", "missing.toml"], 2, "missing.toml"),
         (["timeline", "x.mp4", "--format", "odd"], 2, "odd"),
         (["odd"], 2, "odd"),
@@ -180,6 +182,48 @@ def test_stopping_leaves_no_process_and_no_file(how: signal.Signals, tmp_path: P
         assert process.returncode == 130
         assert said.decode().strip().endswith("Stopped.")
     assert list(jobs.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_waiting_for_a_pipe_can_be_stopped(how: signal.Signals, tmp_path: Path) -> None:
+    jobs = tmp_path / "jobs"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot", "timeline", "-"],
+        cwd=ROOT,
+        env=environment(KIBITZ_WORKSPACE__DIRECTORY=str(jobs)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    wait_until(lambda: jobs.is_dir() and any(jobs.glob("*/stdin")), "it never began to read")
+    process.send_signal(how)
+    assert process.wait(timeout=30) == 130
+    process.communicate()
+    assert list(jobs.iterdir()) == []
+
+
+def test_a_file_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/bad\xff.mp4"
+    Path(os.fsdecode(path)).write_bytes(b"x")
+    done = kibitz("timeline", os.fsdecode(path))
+    assert done.returncode == 3
+    assert "UTF-8" in done.stderr.decode()
+
+
+def test_output_to_a_full_disk_is_one_sentence(clip: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "bot", "ask", str(clip), "What happens?"],
+            cwd=ROOT,
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "could not be written" in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()
 
 
 def wait_until(condition, what: str) -> None:

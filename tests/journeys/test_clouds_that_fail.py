@@ -11,7 +11,7 @@ from bot.domain.timeline import NoticeCode
 from tests import clips
 from tests.fakes.providers import KeepingListener
 from tests.journeys.conftest import OpenKibitz
-from tests.simulator.openai_server import Cut, OpenAIEmulator, Reset, Stall, Status, StreamError, TruncatedJson
+from tests.simulator.openai_server import Cut, OpenAIEmulator, Reset, Rewrite, Stall, Status, StreamError, TruncatedJson
 
 VENDOR_WORDS = "The vendor wrote this sentence and nobody else shall read it"
 _ERROR = f'{{"error": {{"message": "{VENDOR_WORDS}", "type": "x", "code": "%s", "param": null}}}}'
@@ -157,6 +157,21 @@ async def test_without_a_fallback_the_person_gets_one_sentence(
     assert VENDOR_WORDS not in raised.value.public
     assert raised.value.public.endswith(".")
     assert len(cloud.answers) == 1
+
+
+@pytest.mark.parametrize("endpoint", ["captions", "answers", "transcriptions"])
+async def test_half_a_character_and_terminal_codes_do_not_get_through(
+    endpoint: str, clip: Path, kibitz: OpenKibitz, cloud: OpenAIEmulator
+) -> None:
+    def spoil(words: str) -> str:
+        return words.replace("red", "red \\ud83d") if endpoint == "captions" else "It \ud83d is \x1b[31mred\x07 here."
+
+    cloud.fail(endpoint, Rewrite(spoil), always=True)
+    answer, listener = await ask(kibitz, clip, speak=True, **ONE_MODEL)
+    said = "".join([answer.text, listener.words, *(moment.text for moment in answer.timeline.moments)])
+    assert said.encode()
+    assert "\x1b" not in said
+    assert answer.voice is not None
 
 
 async def test_the_next_model_of_the_list_takes_over(clip: Path, kibitz: OpenKibitz, cloud: OpenAIEmulator) -> None:

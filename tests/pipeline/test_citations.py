@@ -34,6 +34,9 @@ def checked(text: str, step: int = 1000, quotable: str = "") -> tuple[str, int]:
         ("The cut [0:05] and pi 3.14 and 1:2.", "The cut [0:05] and pi 3.14 and 1:2.", 0),
         ("他说【0:42】，然后（0:33）。", "他说【0:42】，然后。", 1),
         ("No times at all", "No times at all", 0),
+        ("at 99 seconds [59s] (at 1m35s) t=59.0", "at ?:?? t=?:??", 4),
+        ("at 41 seconds [42s]; it took 99 seconds", "at 41 seconds [42s]; it took 99 seconds", 0),
+        ("在0：33结束，第99秒", "在?:??结束，第?:??", 2),
     ],
 )
 @pytest.mark.parametrize("step", [1, 2, 7, 1000])
@@ -45,6 +48,11 @@ def test_a_time_in_the_question_may_be_repeated() -> None:
     assert checked("Nothing at 0:20.", quotable="what happens at 0:20?") == ("Nothing at 0:20.", 0)
 
 
-@given(st.text(alphabet="ab 0123:[]().–\n", max_size=80), st.integers(1, 9))
+def test_what_the_model_read_in_a_picture_is_left_alone() -> None:
+    checker = CitationFilter(TIMELINE, frame_times=(0.0,))
+    assert checker.feed("The bus leaves at 10:42 [7:77]. ") + checker.finish() == "The bus leaves at 10:42. "
+
+
+@given(st.text(alphabet="at=s 0123:[]().–第\n", max_size=80), st.integers(1, 9))
 def test_pieces_give_what_the_whole_gives(text: str, step: int) -> None:
     assert checked(text, step) == checked(text)

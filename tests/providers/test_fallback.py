@@ -211,3 +211,26 @@ async def test_cancelling_is_no_failure() -> None:
 def test_a_list_needs_someone() -> None:
     with pytest.raises(ValueError, match="at least one"):
         Chain(Role.CHAT, [])
+
+
+@pytest.mark.parametrize(
+    ("category", "asked"),
+    [
+        (ProviderCategory.QUOTA, [1, 0, 1]),
+        (ProviderCategory.AUTH, [1, 0, 1]),
+        (ProviderCategory.WRONG_ADDRESS, [1, 0, 1]),
+        (ProviderCategory.NETWORK, [1, 0, 1]),
+        (ProviderCategory.GONE, [1, 1, 0]),
+        (ProviderCategory.SERVER, [1, 1, 0]),
+    ],
+)
+async def test_what_an_address_refuses_is_not_asked_of_its_other_models(
+    category: ProviderCategory, asked: list[int]
+) -> None:
+    doubles = [Double("one", always=error(category)), Double("two"), Double("elsewhere")]
+    chain = Chain(Role.CAPTIONS, doubles, at_one_address=2)
+    await FallbackCaptioner(chain).caption(CaptionRequest(frames=frames(0.0)))
+    assert [double.calls for double in doubles] == asked
+    await FallbackCaptioner(chain).caption(CaptionRequest(frames=frames(0.0)))
+    assert doubles[0].calls == 1, "it rests"
+    assert doubles[1].calls == 2 * asked[1], "and so do its neighbours"

@@ -1,5 +1,6 @@
 """One endpoint's HTTP connections, through the vendor's SDK; everything comes back as untyped JSON or bytes."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 
 import httpx2
@@ -37,19 +38,21 @@ class Connection:
     async def post(self, path: str, body: Mapping[str, object]) -> Mapping[str, object]:
         """The JSON object that answers a JSON body."""
         with translated(self.endpoint):
-            reply = await self.client.post(path, cast_to=object, body=dict(body))
+            async with asyncio.timeout(self.endpoint.timeouts.whole_seconds):
+                reply = await self.client.post(path, cast_to=object, body=dict(body))
         return self._object(reply)
 
     async def upload(self, path: str, fields: Mapping[str, object], audio: EncodedAudio) -> Mapping[str, object]:
         """The JSON object that answers a form with a file."""
         with translated(self.endpoint):
-            reply = await self.client.post(
-                path,
-                cast_to=object,
-                body=dict(fields),
-                files={"file": (audio.name, audio.data, audio.media_type)},
-                options={"headers": {"Content-Type": "multipart/form-data"}},
-            )
+            async with asyncio.timeout(self.endpoint.timeouts.whole_seconds):
+                reply = await self.client.post(
+                    path,
+                    cast_to=object,
+                    body=dict(fields),
+                    files={"file": (audio.name, audio.data, audio.media_type)},
+                    options={"headers": {"Content-Type": "multipart/form-data"}},
+                )
         return self._object(reply)
 
     async def events(self, path: str, body: Mapping[str, object]) -> AsyncGenerator[Mapping[str, object]]:

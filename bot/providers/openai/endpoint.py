@@ -28,11 +28,13 @@ class Flavour(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """`idle_seconds` is the longest silence of a server: between two pieces of a stream, or before a whole reply."""
+    """`idle_seconds` is the longest silence of a server: between two pieces of a stream, or before a whole reply.
+    `whole_seconds` is the longest a reply that is no stream may take, however busy the server looks."""
 
     connect_seconds: float = 5.0
     idle_seconds: float = 60.0
     send_seconds: float = 60.0
+    whole_seconds: float = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

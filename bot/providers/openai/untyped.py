@@ -1,6 +1,7 @@
 """Reads the JSON of servers that keep to no schema: each function gives the type it is named for, or nothing."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -16,8 +17,16 @@ def sequence(value: object) -> Sequence[object]:
 
 
 def string(value: object) -> str | None:
-    """The string itself, never something turned into one."""
-    return value if isinstance(value, str) else None
+    """The string itself, never something turned into one; without control characters and halves of characters, which
+    JSON may carry and no terminal, file or tokenizer should."""
+    if not isinstance(value, str):
+        return None
+    whole = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return _CONTROLS.sub("", whole)
+
+
+# C0 but tab, line feed and carriage return; delete and C1.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def number(value: object) -> float | None:
