@@ -229,8 +229,8 @@ async def test_what_an_address_refuses_is_not_asked_of_its_other_models(
 ) -> None:
     doubles = [Double("one", always=error(category)), Double("two"), Double("elsewhere")]
     chain = Chain(Role.CAPTIONS, doubles, at_one_address=2)
-    await FallbackCaptioner(chain).caption(CaptionRequest(frames=frames(0.0)))
+    await FallbackCaptioner(chain).caption(CaptionRequest(frames=frames(1)))
     assert [double.calls for double in doubles] == asked
-    await FallbackCaptioner(chain).caption(CaptionRequest(frames=frames(0.0)))
+    await FallbackCaptioner(chain).caption(CaptionRequest(frames=frames(1)))
     assert doubles[0].calls == 1, "it rests"
     assert doubles[1].calls == 2 * asked[1], "and so do its neighbours"

@@ -119,7 +119,7 @@ def _described(item: Mapping[str, object]) -> Described:
     text = next((found for key in _TEXT_KEYS if (found := string(item.get(key))) is not None), "")
     on_screen = item.get("text_on_screen")
     if isinstance(on_screen, list):
-        on_screen = "\n".join(line for line in sequence(item["text_on_screen"]) if isinstance(line, str))
+        on_screen = "\n".join(filter(None, map(string, sequence(item["text_on_screen"]))))
     return Described(
         at_seconds=_seconds(time),
         text=" ".join(text.split()),

@@ -77,7 +77,7 @@ def read_reply(fields: Mapping[str, object], endpoint: Endpoint) -> Reply:
 def content_text(content: object) -> str:
     """The words of a message or delta, which is a string, a list of parts, or nothing."""
     if isinstance(content, str):
-        return content
+        return string(content) or ""
     return "".join(string(mapping(part).get("text")) or "" for part in sequence(content))
 
 
