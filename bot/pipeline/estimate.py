@@ -103,9 +103,11 @@ async def estimate_exactly(crew: Crew, file: MediaFile, facts: MediaProbe) -> Es
 
 def _priced(crew: Crew, duration_seconds: float, sizes: Sequence[tuple[int, int]], pieces: Sequence[float]) -> Estimate:
     model = {role: refs[0] for role, refs in crew.models.items()}
-    captioner = model[Role.CAPTIONS].model
-    pictures = sum(image_tokens(captioner, *_fitted(size, crew.caption_edge_px), crew.caption_detail) for size in sizes)
-    requests = math.ceil(len(sizes) / crew.frames_per_request)
+    viewer = Role.CHAT if 0 < len(sizes) <= crew.direct_max_frames else Role.CAPTIONS
+    pictures = sum(
+        image_tokens(model[viewer].model, *_fitted(size, crew.caption_edge_px), crew.caption_detail) for size in sizes
+    )
+    requests = math.ceil(len(sizes) / crew.frames_per_request) if viewer is Role.CAPTIONS else 0
     heard = math.ceil(sum(pieces) * _SPEECH_TOKENS_PER_SECOND)
     evidence = min(len(sizes) * _CAPTION_TOKENS + heard, crew.evidence_tokens)
     spoken = min(crew.max_output_tokens * _CHARACTERS_PER_TOKEN, crew.max_spoken_characters)

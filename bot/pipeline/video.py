@@ -3,6 +3,7 @@
 import math
 from bisect import bisect_left
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from bot.domain.errors import ProviderError
 from bot.domain.media import Frame, MediaFile, MediaProbe
@@ -75,11 +76,11 @@ def _unseen(watching: Watching) -> list[float]:
     looked_at = sorted([*(caption.at_seconds for caption in watching.captions), *watching.uncaptioned])
     if not looked_at:
         return []
-    cuts = sorted(set(watching.cuts))
-    ends = [*cuts[1:], math.inf]
-    first_after = (bisect_left(looked_at, cut - _SAME_TIME_SECONDS) for cut in cuts)
-    return [
-        cut
-        for cut, end, first in zip(cuts, ends, first_after, strict=True)
-        if first == len(looked_at) or looked_at[first] >= end - _SAME_TIME_SECONDS
-    ]
+    scenes = pairwise([*sorted(set(watching.cuts)), math.inf])
+    return [cut for cut, end in scenes if not _any_between(looked_at, cut, end)]
+
+
+def _any_between(times: list[float], start: float, end: float) -> bool:
+    """Whether one of the sorted times lies in a scene."""
+    first = bisect_left(times, start - _SAME_TIME_SECONDS)
+    return first < len(times) and times[first] < end - _SAME_TIME_SECONDS
