@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
+from bot.domain.clock import clock_time
 from bot.domain.media import Frame
 
 _SHEET_WIDTH_PX = 1600
@@ -33,9 +34,7 @@ async def draw_storyboard(frames: Sequence[Frame], *, columns: int | None = None
 
 def clock(seconds: float, *, tenths: bool = False) -> str:
     """0:42, 10:05, 1:00:07; with tenths 0:42.5."""
-    whole = int(seconds)
-    hours, minutes = divmod(whole // 60, 60)
-    shown = f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+    shown = clock_time(seconds)
     return f"{shown}.{int(seconds * 10) % 10}" if tenths else shown
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bot.domain.clock import fine_time
 from bot.domain.media import Frame
 from bot.providers.openai.untyped import mapping, number, sequence, string
 
@@ -36,11 +37,7 @@ class Described:
 
 def time_label(at_seconds: float) -> str:
     """`t=00:12.0`, from an hour on `t=1:02:03.5`. Tenths of a second, rounded."""
-    tenths = round(at_seconds * 10)
-    minutes, rest = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    clock = f"{minutes:02d}:{rest // 10:02d}.{rest % 10}"
-    return f"t={hours}:{clock}" if hours else f"t={clock}"
+    return f"t={fine_time(at_seconds)}"
 
 
 def read_captions(reply: str) -> tuple[Described, ...]:
