@@ -1,0 +1,36 @@
+"""What somebody wants of the bot, complete enough to be done after a restart."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from bot.domain.conversation import ConversationKey, MediaSource, MessageRef
+
+
+class AskKind(StrEnum):
+    """What is wanted: an answer, a summary, or only the words that are spoken."""
+
+    ASK = "ask"
+    SUMMARIZE = "summarize"
+    TRANSCRIBE = "transcribe"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One request. `clips` are those it names; where it names none, those of the turn it `follows` (a job id) are
+    meant. `voice_question` is a voice message whose words are the question. `source` is the message that asked, None
+    for a command. `locale` is the language of the texts around the answer, as Discord names it; `speak`: also aloud.
+    """
+
+    job_id: str
+    key: ConversationKey
+    asker_id: int
+    asked_at: datetime
+    kind: AskKind = AskKind.ASK
+    question: str | None = field(default=None, repr=False)
+    clips: tuple[MediaSource, ...] = ()
+    voice_question: MediaSource | None = None
+    follows: str | None = None
+    source: MessageRef | None = None
+    speak: bool = False
+    locale: str = "en-US"

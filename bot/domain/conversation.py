@@ -1,0 +1,96 @@
+"""Who talks where, about which clips: keys, sources, turns and what was set for a place."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from bot.domain.answer import Usage
+from bot.domain.timeline import Notice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationKey:
+    """Where people talk. A thread has a channel id of its own; `server_id` None: a direct message."""
+
+    server_id: int | None
+    channel_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRef:
+    """A message by its ids."""
+
+    channel_id: int
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaSource:
+    """One attachment as Discord tells of it, before it is saved.
+
+    `url` is signed and expires; the message can be read again for a fresh one, except where `message_id` is 0: the
+    attachment of a command belongs to no message. `size_bytes` is a claim.
+    """
+
+    channel_id: int
+    message_id: int
+    attachment_id: int
+    url: str = field(repr=False)
+    size_bytes: int
+    is_voice_message: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipRef:
+    """A clip by the digest of its bytes, and where it was seen last."""
+
+    sha256: str
+    source: MediaSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One exchange. `follows` is the job of the turn it goes on from; `source` the message that asked, None for a
+    command; `was_heard`: the question was spoken."""
+
+    job_id: str
+    key: ConversationKey
+    asker_id: int
+    asked_at: datetime
+    question: str = field(repr=False)
+    answer: str = field(repr=False)
+    clips: tuple[ClipRef, ...] = ()
+    follows: str | None = None
+    source: MessageRef | None = None
+    was_heard: bool = False
+    notices: tuple[Notice, ...] = ()
+    usages: tuple[Usage, ...] = ()
+
+
+class SpeakWhen(StrEnum):
+    """When an answer is also spoken."""
+
+    ALWAYS = "always"
+    ASKED = "asked"
+    NEVER = "never"
+
+
+class AnswersWhen(StrEnum):
+    """Which messages of a channel are answered."""
+
+    ASKED = "asked"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceSettings:
+    """What holds in one channel. Language (BCP 47) and voice None: as it comes, as configured. Empty roles: everyone
+    may ask, everyone may have it spoken."""
+
+    language: str | None = None
+    voice: str | None = None
+    speak: SpeakWhen = SpeakWhen.ASKED
+    answers: AnswersWhen = AnswersWhen.ASKED
+    ask_roles: tuple[int, ...] = ()
+    speak_roles: tuple[int, ...] = ()

@@ -1,0 +1,31 @@
+"""The two halves of what is known of a clip, as they are kept: what was seen and what was heard."""
+
+from dataclasses import dataclass, field
+
+from bot.domain.media import Silence
+from bot.domain.speech import Segment
+from bot.domain.timeline import Caption, Notice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Captions and cuts of a whole clip. `uncaptioned` are the times of frames nobody described."""
+
+    captions: tuple[Caption, ...] = field(default=(), repr=False)
+    uncaptioned: tuple[float, ...] = ()
+    cuts: tuple[float, ...] = ()
+    end_seconds: float = 0.0
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """Speech and silences of a whole clip. `language` is a BCP 47 tag, None when unsure; `has_sound`: there was
+    something to transcribe."""
+
+    segments: tuple[Segment, ...] = field(default=(), repr=False)
+    silences: tuple[Silence, ...] = ()
+    language: str | None = None
+    has_sound: bool = False
+    end_seconds: float = 0.0
+    notices: tuple[Notice, ...] = ()
