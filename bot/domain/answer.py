@@ -35,16 +35,25 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """What was asked and answered before."""
+
+    question: str = field(repr=False)
+    answer: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """What goes to a chat model: our rules, the evidence (untrusted, already fenced) and the question.
 
-    `frames` is empty unless the mode is direct. `timeline` is the evidence as values, for models that extract.
+    `frames` is empty unless the mode is direct. `timeline` is the evidence as values, for models that extract; None
+    when the question is about no clip.
     """
 
     rules: str
     evidence: str = field(repr=False)
     question: Question
-    timeline: Timeline = field(repr=False)
+    timeline: Timeline | None = field(repr=False)
     frames: tuple[Frame, ...] = ()
     max_output_tokens: int = 700
 
@@ -67,7 +76,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The whole reply to one question, with its evidence."""
+    """The whole reply to one question, with its evidence: the timeline is that of all clips, empty without one."""
 
     job_id: str
     text: str = field(repr=False)

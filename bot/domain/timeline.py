@@ -137,6 +137,15 @@ class Timeline:
         moments.sort(key=lambda moment: (moment.start_seconds, _ORDER.index(moment.kind), moment.end_seconds))
         return cls(duration_seconds=duration_seconds, moments=tuple(moments), notices=tuple(dict.fromkeys(notices)))
 
+    @classmethod
+    def merge(cls, timelines: Sequence["Timeline"]) -> "Timeline":
+        """The moments of several clips, clip by clip, each on the clock of its own."""
+        return cls(
+            duration_seconds=max((timeline.duration_seconds for timeline in timelines), default=0.0),
+            moments=tuple(moment for timeline in timelines for moment in timeline.moments),
+            notices=tuple(dict.fromkeys(notice for timeline in timelines for notice in timeline.notices)),
+        )
+
     def of(self, *kinds: MomentKind) -> tuple[Moment, ...]:
         """The moments of these kinds, in order."""
         return tuple(moment for moment in self.moments if moment.kind in kinds)

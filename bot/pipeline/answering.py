@@ -10,11 +10,10 @@ from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.events import ModeChosen, Stage
 from bot.domain.media import Frame
 from bot.domain.role import Role
-from bot.domain.timeline import Timeline
 from bot.pipeline import notices
 from bot.pipeline.citations import CitationFilter
 from bot.pipeline.crew import Crew
-from bot.pipeline.fusion import choose_mode, compose, compose_from_notes, compose_parts
+from bot.pipeline.fusion import Evidence, choose_mode, compose, compose_from_notes, compose_parts
 from bot.pipeline.run import Run
 from bot.pipeline.sentences import SentenceSplitter
 from bot.providers.base import AnswerDelta, AnswerEnd, FinishReason
@@ -23,22 +22,22 @@ log = logging.getLogger(__name__)
 
 
 async def prepare(
-    run: Run, crew: Crew, timeline: Timeline, question: Question, *, mode: AnswerMode, frames: tuple[Frame, ...]
+    run: Run, crew: Crew, evidence: Evidence, question: Question, *, mode: AnswerMode, frames: tuple[Frame, ...]
 ) -> tuple[Prompt, AnswerMode]:
-    """The prompt in the mode that fits; long timelines are first read in parts by the chat model."""
+    """The prompt in the mode that fits; a long timeline is first read in parts by the chat model."""
     async with run.stage(Stage.FUSION):
-        chosen = choose_mode(mode, timeline, frames, crew)
+        chosen = choose_mode(mode, evidence, frames, crew)
         run.listener.event(ModeChosen(job_id=run.job_id, at_seconds=run.at_seconds, mode=chosen))
         if chosen is AnswerMode.MAP:
-            parts = compose_parts(timeline, question, crew)
+            parts = compose_parts(evidence.clips[0], question, crew)
             if len(parts) > 1:
                 notes = await _take_notes(run, crew, parts)
                 if any(notes):
-                    return compose_from_notes(timeline, notes, question, crew), chosen
-        prompt, shortened = compose(timeline, question, crew, frames=frames)
-        if shortened:
+                    return compose_from_notes(evidence, notes, question, crew), chosen
+        prompt, shortened = compose(evidence, question, crew, frames=frames)
+        if shortened and prompt.timeline is not None:
             run.notice(notices.TIMELINE_SHORTENED)
-            prompt = replace(prompt, timeline=replace(timeline, notices=tuple(run.notices)))
+            prompt = replace(prompt, timeline=replace(prompt.timeline, notices=tuple(run.notices)))
         return prompt, chosen
 
 

@@ -31,10 +31,13 @@ class CitationFilter:
     A time is kept when some moment holds it (within a second: answers cite whole seconds), or when the same
     characters stand in `quotable`: the words of the clip and of the question. A bracketed citation with an unknown
     time is dropped; a bare unknown time becomes `?:??`. `removed` counts both. With `frame_times`, the times of
-    pictures that the model saw itself, bare times are left alone: it may have read them in a picture.
+    pictures that the model saw itself, bare times are left alone: it may have read them in a picture. Without a
+    timeline no time is a citation, and all are left alone.
     """
 
-    def __init__(self, timeline: Timeline, *, quotable: str = "", frame_times: tuple[float, ...] = ()) -> None:
+    def __init__(self, timeline: Timeline | None, *, quotable: str = "", frame_times: tuple[float, ...] = ()) -> None:
+        self._checks = timeline is not None
+        timeline = timeline or Timeline(duration_seconds=0.0)
         self._spans = [(moment.start_seconds, moment.end_seconds) for moment in timeline.moments]
         self._spans += [(at, at) for at in frame_times]
         self._reads_itself = bool(frame_times)
@@ -44,6 +47,8 @@ class CitationFilter:
 
     def feed(self, delta: str) -> str:
         """Take the next piece of the stream; return what is safe to show."""
+        if not self._checks:
+            return delta
         text = self._held + delta
         tail = _OPEN_TAIL.search(text)
         cut = tail.start() if tail else len(text)

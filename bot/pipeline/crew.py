@@ -27,7 +27,7 @@ class Crew:
     the chat model takes beside a question (0: none). `evidence_tokens` is what a prompt may spend on the timeline.
     `caption_edge_px` is the longer edge of a frame as it is sent. `keywords` are names transcribers should expect.
     The languages (BCP 47) are what is spoken in clips, what captions and answers are written in, and what the voice
-    speaks; None: as it comes.
+    speaks; None: as it comes. `voice` None: as configured.
     """
 
     captioner: Captioner
@@ -48,3 +48,4 @@ class Crew:
     spoken_language: str | None = None
     answer_language: str | None = None
     voice_language: str | None = None
+    voice: str | None = None

@@ -10,7 +10,8 @@ from bot.domain.events import Stage
 from bot.domain.media import AudioChunk, MediaFile, MediaKind, MediaProbe, Silence
 from bot.domain.role import Role
 from bot.domain.speech import Segment
-from bot.domain.timeline import NoticeCode
+from bot.domain.timeline import Notice, NoticeCode
+from bot.domain.understanding import Heard
 from bot.media.audio import AudioEnd, cut_audio
 from bot.pipeline import notices
 from bot.pipeline.crew import Crew
@@ -37,6 +38,7 @@ class Listening:
         self._sound_seconds = 0.0
         self._done_seconds = 0.0
         self._missing_seconds = 0.0
+        self.notices: list[Notice] = []
         self.failure: ProviderError | None = None
         self.segments: list[Segment] = []
         self.silences: list[Silence] = []
@@ -57,11 +59,27 @@ class Listening:
         """The language most segments are in, as far as the transcribers tell."""
         return self._languages.most_common(1)[0][0] if self._languages else None
 
+    @property
+    def heard(self) -> Heard:
+        """What is known when the whole clip was listened to."""
+        return Heard(
+            segments=tuple(self.segments),
+            silences=tuple(self.silences),
+            language=self.language,
+            has_sound=self.has_sound,
+            end_seconds=self.end_seconds,
+            notices=tuple(self.notices),
+        )
+
+    def _note(self, *notices: Notice) -> None:
+        self.notices += notices
+        self._run.notice(*notices)
+
     async def listen(self, file: MediaFile, probe: MediaProbe) -> MediaError | None:
         """Listen to the whole clip; return what made its sound useless, None when it is not."""
         if probe.audio is None:
             if probe.kind is not MediaKind.PICTURE:
-                self._run.notice(notices.NO_SOUND)
+                self._note(notices.NO_SOUND)
             return None
         try:
             await together(self._cut(file, probe), self._transcribe_all())
@@ -69,9 +87,9 @@ class Listening:
             log.info("job %s: sound unusable: %s", self._run.job_id, error.code)
             return error
         if self.failure is not None:
-            self._run.notice(notices.transcript_missing(self._missing_seconds, self._sound_seconds, self.failure))
+            self._note(notices.transcript_missing(self._missing_seconds, self._sound_seconds, self.failure))
         elif self._sound_seconds and not self.segments and not self._run.has_notice(NoticeCode.TRANSCRIPT_MISSING):
-            self._run.notice(notices.NO_SPEECH)
+            self._note(notices.NO_SPEECH)
         return None
 
     async def _cut(self, file: MediaFile, probe: MediaProbe) -> None:
@@ -88,9 +106,9 @@ class Listening:
                     case AudioEnd():
                         self.end_seconds = item.decoded_seconds
                         if item.is_silent:
-                            run.notice(notices.SILENT_SOUND)
+                            self._note(notices.SILENT_SOUND)
                         if item.damaged:
-                            run.notice(notices.FILE_DAMAGED)
+                            self._note(notices.FILE_DAMAGED)
         self._pieces.put_nowait(None)
 
     async def _transcribe_all(self) -> None:
@@ -120,7 +138,7 @@ class Listening:
                 self.failure = self.failure or error
                 return
         run.used(result.usages)
-        run.notice(*result.notices)
+        self._note(*result.notices)
         transcript = result.transcript
         self.segments += transcript.segments
         if transcript.language:

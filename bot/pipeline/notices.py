@@ -2,6 +2,7 @@
 
 from bot.domain.errors import ProviderError
 from bot.domain.role import Role
+from bot.domain.sentence import Sentence, counted, sentence
 from bot.domain.timeline import Notice, NoticeCode
 
 NO_SOUND = Notice(code=NoticeCode.NO_SOUND, public="The clip has no sound.")
@@ -46,7 +47,9 @@ def captions_missing(missing: int, total: int, reason: ProviderError | None) -> 
     return Notice(
         code=NoticeCode.CAPTIONS_MISSING,
         role=Role.CAPTIONS,
-        public=_with_reason(f"{missing} of {total} frames could not be described.", reason),
+        public=_with_reason(
+            sentence("{missing} of {total} frames could not be described.", missing=missing, total=total), reason
+        ),
     )
 
 
@@ -54,7 +57,7 @@ def scenes_unseen(count: int) -> Notice:
     """There are more scenes than frames may be chosen."""
     return Notice(
         code=NoticeCode.FRAMES_DROPPED,
-        public=f"{count} short {'scene was' if count == 1 else 'scenes were'} not looked at.",
+        public=counted("{n} short scene was not looked at.", "{n} short scenes were not looked at.", count),
     )
 
 
@@ -64,13 +67,18 @@ def transcript_missing(missing_seconds: float, total_seconds: float, reason: Pro
         code=NoticeCode.TRANSCRIPT_MISSING,
         role=Role.TRANSCRIPTS,
         public=_with_reason(
-            f"{missing_seconds:.0f} of {total_seconds:.0f} seconds of sound could not be transcribed.", reason
+            sentence(
+                "{missing:.0f} of {total:.0f} seconds of sound could not be transcribed.",
+                missing=missing_seconds,
+                total=total_seconds,
+            ),
+            reason,
         ),
     )
 
 
-def _with_reason(gap: str, reason: ProviderError | None) -> str:
-    return gap if reason is None else f"{gap} {reason.public}"
+def _with_reason(gap: Sentence, reason: ProviderError | None) -> Sentence:
+    return gap if reason is None else sentence("{gap} {reason}", gap=gap, reason=Sentence.of(reason.public))
 
 
 def times_removed(count: int) -> Notice:
@@ -78,5 +86,9 @@ def times_removed(count: int) -> Notice:
     return Notice(
         code=NoticeCode.TIME_NOT_IN_TIMELINE,
         role=Role.CHAT,
-        public=f"The model named {count} {'time' if count == 1 else 'times'} not in the timeline; taken out.",
+        public=counted(
+            "The model named {n} time not in the timeline; taken out.",
+            "The model named {n} times not in the timeline; taken out.",
+            count,
+        ),
     )

@@ -33,15 +33,22 @@ log = logging.getLogger(__name__)
 _TAKEN_OVER = (NoticeCode.FALLBACK_USED, NoticeCode.MODEL_GONE)
 
 
+def new_job_id() -> str:
+    """Twelve hexadecimal digits that no other job has."""
+    return uuid.uuid4().hex[:12]
+
+
 class Run:
     """Collects what a job does and tells its listener. Used on one event loop.
 
-    `clock` gives monotonic seconds. `timings_seconds` holds first_token, first_sentence, first_audio and total as
-    seconds since the start, and one duration per stage.
+    `job_id` None: a new one. `clock` gives monotonic seconds. `timings_seconds` holds first_token, first_sentence,
+    first_audio and total as seconds since the start, and one duration per stage.
     """
 
-    def __init__(self, listener: RunListener, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.job_id = uuid.uuid4().hex[:12]
+    def __init__(
+        self, listener: RunListener, *, job_id: str | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.job_id = job_id or new_job_id()
         self.notices: list[Notice] = []
         self.usages: list[Usage] = []
         self.timings_seconds: dict[str, float] = {}

@@ -102,7 +102,11 @@ class Speaker:
         return any_sound
 
     async def _synthesize(self, sentence: str, chunks: asyncio.Queue[AudioChunk | None]) -> None:
-        request = SpeechRequest(text=sentence, language=self._crew.voice_language or self._crew.answer_language)
+        request = SpeechRequest(
+            text=sentence,
+            voice=self._crew.voice,
+            language=self._crew.voice_language or self._crew.answer_language,
+        )
         async with self._crew.gates[Role.SPEECH]:
             try:
                 async for item in self._crew.synthesizer.speak(request):

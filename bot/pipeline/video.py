@@ -8,6 +8,7 @@ from itertools import pairwise
 from bot.domain.errors import ProviderError
 from bot.domain.media import Frame, MediaFile, MediaProbe
 from bot.domain.timeline import Timeline
+from bot.domain.understanding import Heard, Seen
 from bot.pipeline import notices
 from bot.pipeline.crew import Crew
 from bot.pipeline.listening import Listening
@@ -19,49 +20,105 @@ _SAME_TIME_SECONDS = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of a clip before it is opened; None: not yet."""
+
+    seen: Seen | None = None
+    heard: Heard | None = None
+
+    def suffices(self, probe: MediaProbe) -> bool:
+        """Whether nothing of such a file is left to be watched or heard."""
+        return (self.seen is not None or not probe.has_video) and (self.heard is not None or not probe.has_audio)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Understanding:
-    """A clip in words. `frames` are kept only where the chat model is to see them itself."""
+    """A clip in words. `frames` are kept only where the chat model is to see them itself; `known` is what is worth
+    keeping: no half that was not put into words, or not at all."""
 
     timeline: Timeline = field(repr=False)
+    known: Known
     frames: tuple[Frame, ...] = ()
     language: str | None = None
 
 
-async def understand(run: Run, crew: Crew, file: MediaFile, probe: MediaProbe, *, hold_frames: int) -> Understanding:
-    """Watch and listen at once (`hold_frames`: see Watching).
+async def understand(
+    run: Run,
+    crew: Crew,
+    file: MediaFile,
+    probe: MediaProbe,
+    *,
+    hold_frames: int,
+    known: Known = Known(),
+) -> Understanding:
+    """Watch and listen at once (`hold_frames`: see Watching); a half that is known already is not done again.
 
     Raises MediaError when nothing of the file can be used, ProviderError when nobody could describe or transcribe any
     of it; what only one half lost is a notice.
     """
     listening = Listening(run, crew)
     watching = Watching(run, crew, hold_frames=hold_frames, segments=listening.segments)
-    picture_error, sound_error = await together(watching.watch(file, probe), listening.listen(file, probe))
+    if known.heard is not None:
+        listening.segments += known.heard.segments
+    picture_error, sound_error = await together(
+        _nothing() if known.seen is not None else watching.watch(file, probe),
+        _nothing() if known.heard is not None else listening.listen(file, probe),
+    )
     if picture_error is not None and (sound_error is not None or not probe.has_audio):
         raise picture_error
     if sound_error is not None and not probe.has_video:
         raise sound_error
-    failure = _failure(watching, listening, probe)
+    failure = None if known.seen or known.heard else _failure(watching, listening, probe)
     if failure is not None:
         raise failure
-    duration_seconds = max(watching.end_seconds, listening.end_seconds)
     if picture_error is not None:
         run.notice(notices.PICTURE_UNREADABLE)
     if sound_error is not None:
         run.notice(notices.SOUND_UNREADABLE)
-    unseen = _unseen(watching)
+    seen, heard = known.seen or watching.seen, known.heard or listening.heard
+    return Understanding(
+        timeline=recall(run, seen, heard),
+        known=Known(
+            seen=None if picture_error or watching.held or watching.got_nothing else seen,
+            heard=None if sound_error or listening.got_nothing else heard,
+        ),
+        frames=tuple(watching.held),
+        language=heard.language,
+    )
+
+
+async def transcribe(run: Run, crew: Crew, file: MediaFile, probe: MediaProbe) -> Heard:
+    """Only listen. Raises MediaError when there is no sound that can be used, ProviderError when nobody could
+    transcribe any of it."""
+    listening = Listening(run, crew)
+    error = await listening.listen(file, probe)
+    if error is not None:
+        raise error
+    if listening.got_nothing and listening.failure is not None:
+        raise listening.failure
+    return listening.heard
+
+
+def recall(run: Run, seen: Seen, heard: Heard) -> Timeline:
+    """The timeline of what was seen and heard, with the notices of both and those of the run so far."""
+    run.notice(*seen.notices, *heard.notices)
+    unseen = _unseen(seen)
     if unseen:
         run.notice(notices.scenes_unseen(len(unseen)))
-    timeline = Timeline.weave(
-        duration_seconds=duration_seconds,
-        picture_end_seconds=watching.end_seconds,
-        captions=watching.captions,
-        uncaptioned=[*watching.uncaptioned, *unseen],
-        segments=listening.segments,
-        silences=listening.silences,
-        cuts=watching.cuts,
+    return Timeline.weave(
+        duration_seconds=max(seen.end_seconds, heard.end_seconds),
+        picture_end_seconds=seen.end_seconds,
+        captions=seen.captions,
+        uncaptioned=[*seen.uncaptioned, *unseen],
+        segments=heard.segments,
+        silences=heard.silences,
+        cuts=seen.cuts,
         notices=run.notices,
     )
-    return Understanding(timeline=timeline, frames=tuple(watching.held), language=listening.language)
+
+
+async def _nothing() -> None:
+    """A half that is known."""
 
 
 def _failure(watching: Watching, listening: Listening, probe: MediaProbe) -> ProviderError | None:
@@ -71,12 +128,12 @@ def _failure(watching: Watching, listening: Listening, probe: MediaProbe) -> Pro
     return (watching.failure or listening.failure) if seen and heard else None
 
 
-def _unseen(watching: Watching) -> list[float]:
+def _unseen(seen: Seen) -> list[float]:
     """Cuts into scenes of which no frame was chosen: what was seen before ends there."""
-    looked_at = sorted([*(caption.at_seconds for caption in watching.captions), *watching.uncaptioned])
+    looked_at = sorted([*(caption.at_seconds for caption in seen.captions), *seen.uncaptioned])
     if not looked_at:
         return []
-    scenes = pairwise([*sorted(set(watching.cuts)), math.inf])
+    scenes = pairwise([*sorted(set(seen.cuts)), math.inf])
     return [cut for cut, end in scenes if not _any_between(looked_at, cut, end)]
 
 

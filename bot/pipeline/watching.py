@@ -9,7 +9,8 @@ from bot.domain.events import Stage
 from bot.domain.media import Frame, MediaFile, MediaKind, MediaProbe
 from bot.domain.role import Role
 from bot.domain.speech import Segment
-from bot.domain.timeline import Caption
+from bot.domain.timeline import Caption, Notice
+from bot.domain.understanding import Seen
 from bot.media.frames import FramesEnd, SceneCut, sample_frames
 from bot.pipeline import notices
 from bot.pipeline.crew import Crew
@@ -40,24 +41,40 @@ class Watching:
         self.uncaptioned: list[float] = []
         self.cuts: list[float] = []
         self.held: list[Frame] = []
+        self.notices: list[Notice] = []
         self.failure: ProviderError | None = None
         self.frame_count = 0
         self.end_seconds = 0.0
 
+    @property
+    def seen(self) -> Seen:
+        """What is known when the whole clip was watched."""
+        return Seen(
+            captions=tuple(self.captions),
+            uncaptioned=tuple(self.uncaptioned),
+            cuts=tuple(self.cuts),
+            end_seconds=self.end_seconds,
+            notices=tuple(self.notices),
+        )
+
+    def _note(self, *notices: Notice) -> None:
+        self.notices += notices
+        self._run.notice(*notices)
+
     async def watch(self, file: MediaFile, probe: MediaProbe) -> MediaError | None:
         """Watch the whole clip; return what made its pictures useless, None when they are not."""
         if probe.video is None:
-            self._run.notice(notices.NO_PICTURE)
+            self._note(notices.NO_PICTURE)
             return None
         if probe.kind is MediaKind.PICTURE:
-            self._run.notice(notices.STILL_PICTURE)
+            self._note(notices.STILL_PICTURE)
         try:
             await together(self._sample(file, probe), self._describe())
         except MediaError as error:
             log.info("job %s: pictures unusable: %s", self._run.job_id, error.code)
             return error
         if self.uncaptioned:
-            self._run.notice(notices.captions_missing(len(self.uncaptioned), self.frame_count, self.failure))
+            self._note(notices.captions_missing(len(self.uncaptioned), self.frame_count, self.failure))
         return None
 
     @property
@@ -84,7 +101,7 @@ class Watching:
                     case FramesEnd():
                         self.end_seconds = item.decoded_seconds
                         if item.damaged:
-                            run.notice(notices.FILE_DAMAGED)
+                            self._note(notices.FILE_DAMAGED)
         if self.frame_count <= self._hold_frames:
             self.held = waiting
         elif waiting:
@@ -112,7 +129,7 @@ class Watching:
                 self.failure = self.failure or error
                 return
         run.used(result.usages)
-        run.notice(*result.notices)
+        self._note(*result.notices)
         self.captions += result.captions
         described = {caption.at_seconds for caption in result.captions}
         self.uncaptioned += [frame.at_seconds for frame in batch if frame.at_seconds not in described]

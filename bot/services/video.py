@@ -1,7 +1,7 @@
 """What the bot can do with a clip: answer a question, tell its timeline, draw its frames."""
 
 import logging
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +13,12 @@ from bot.media.frames import sample_frames
 from bot.media.intake import open_media
 from bot.media.probe import probe
 from bot.media.storyboard import draw_storyboard
-from bot.pipeline.answering import answer, prepare
 from bot.pipeline.crew import Crew
 from bot.pipeline.estimate import Estimate, estimate_ahead, estimate_exactly
 from bot.pipeline.fusion import frames_to_hold
 from bot.pipeline.question import choose_question
+from bot.pipeline.replying import reply
 from bot.pipeline.run import Run
-from bot.pipeline.speaking import Speaker
 from bot.pipeline.video import understand
 
 log = logging.getLogger(__name__)
@@ -51,29 +50,20 @@ class VideoService:
             file, facts = await self._open(run, path)
             hold = frames_to_hold(mode, facts.kind, self._crew)
             self._announce_cost(run, facts)
-            async with AsyncExitStack() as voice:
-                speaker = Speaker(run, self._crew)
-                if speak:
-                    await voice.enter_async_context(speaker.speaking())
-                understood = await understand(run, self._crew, file, facts, hold_frames=hold)
-                spoken = [moment.text for moment in understood.timeline.of(MomentKind.HEARD)]
-                asked = choose_question(question, spoken, language=self._crew.answer_language or understood.language)
-                prompt, chosen = await prepare(
-                    run, self._crew, understood.timeline, asked, mode=mode, frames=understood.frames
-                )
-                text = await answer(
-                    run, self._crew, prompt, on_sentence=speaker.say if speak else lambda _sentence: None
-                )
+            understood = await understand(run, self._crew, file, facts, hold_frames=hold)
+            spoken = [moment.text for moment in understood.timeline.of(MomentKind.HEARD)]
+            asked = choose_question(question, spoken, language=self._crew.answer_language or understood.language)
+            said = await reply(run, self._crew, asked, [understood], mode=mode, speak=speak)
         return Answer(
             job_id=run.job_id,
-            text=text,
+            text=said.text,
             question=asked,
-            mode=chosen,
+            mode=said.mode,
             timeline=replace(understood.timeline, notices=tuple(run.notices)),
             notices=tuple(run.notices),
             usages=tuple(run.usages),
             timings_seconds=run.timings_seconds,
-            voice=speaker.clip,
+            voice=said.voice,
         )
 
     async def timeline(self, path: Path, listener: RunListener) -> Timeline:

@@ -6,6 +6,7 @@ from bot.domain.answer import AnswerMode, Question, QuestionSource
 from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.timeline import Moment, MomentKind, NoticeCode, Timeline
 from bot.pipeline.answering import answer, prepare
+from bot.pipeline.fusion import Evidence
 from bot.pipeline.run import Run
 from bot.providers.base import FinishReason
 from tests.fakes.providers import KeepingListener, ScriptedChat, crew_of
@@ -28,7 +29,9 @@ async def answered(chat: ScriptedChat, count: int = 2, **settings: object):
     run = Run(listener)
     crew = crew_of(chat=chat, **settings)
     async with run.whole():
-        prompt, mode = await prepare(run, crew, timeline_of(count), ASKED, mode=AnswerMode.AUTO, frames=())
+        prompt, mode = await prepare(
+            run, crew, Evidence(clips=(timeline_of(count),)), ASKED, mode=AnswerMode.AUTO, frames=()
+        )
         text = await answer(run, crew, prompt, on_sentence=sentences.append)
     return text, sentences, run, listener, mode
 

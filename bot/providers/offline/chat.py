@@ -17,7 +17,7 @@ _WORD = re.compile(rf"[{_WIDE}]{{1,4}}\s*|[^\s{_WIDE}]+\s*|\s+")
 
 
 class OfflineChatModel:
-    """A ChatModel that extracts; it never raises."""
+    """A ChatModel that extracts; it never raises. Without a clip there is nothing to extract from, and it says so."""
 
     async def answer(self, prompt: Prompt) -> AsyncGenerator[AnswerDelta | AnswerEnd]:
         """Word by word, ended by AnswerEnd."""

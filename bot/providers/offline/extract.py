@@ -19,10 +19,12 @@ _BEFORE_SECONDS = 0.5  # a citation names whole seconds
 _LETTERS = re.compile(r"[\W_]+")
 
 
-def answer(question: Question, timeline: Timeline) -> str:
+def answer(question: Question, timeline: Timeline | None) -> str:
     """One to five sentences from the timeline, labelled, with times only from there."""
-    inquiry = understand(question.text, duration_seconds=timeline.duration_seconds)
+    inquiry = understand(question.text, duration_seconds=0.0 if timeline is None else timeline.duration_seconds)
     wording = CHINESE if inquiry.chinese else ENGLISH
+    if timeline is None:
+        return wording.no_clip
     moments = [moment for moment in timeline.of(*_WORDED) if moment.text.strip()]
     if question.source is QuestionSource.SPOKEN:
         moments = [moment for moment in moments if not _is_question_itself(moment, question)]

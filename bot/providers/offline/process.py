@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from bot.domain.errors import ProviderCategory, ProviderError
+from bot.domain.sentence import sentence
 
 _PIECE_BYTES = 2**16
 
@@ -29,7 +30,12 @@ class Tool:
         """The error that names the package to install."""
         return ProviderError(
             "tool_missing",
-            f"{self.program} is not installed: install the package {self.package} (Homebrew: {self.brew}).",
+            sentence(
+                "{program} is not installed: install the package {package} (Homebrew: {brew}).",
+                program=self.program,
+                package=self.package,
+                brew=self.brew,
+            ),
             category=ProviderCategory.MISSING_TOOL,
         )
 
@@ -136,4 +142,8 @@ async def _drain(process: RunningProcess, max_bytes: int) -> bytes | None:
 
 
 def _failed(tool: Tool, code: str) -> ProviderError:
-    return ProviderError(code, f"{tool.program} did not do its work on this machine.", category=ProviderCategory.SERVER)
+    return ProviderError(
+        code,
+        sentence("{program} did not do its work on this machine.", program=tool.program),
+        category=ProviderCategory.SERVER,
+    )

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps, ImageStat
 
 from bot.domain.errors import ProviderCategory, ProviderError
+from bot.domain.sentence import sentence
 from bot.providers.offline.picture import may_hold_text
 from bot.providers.offline.process import TESSERACT, run_tool
 
@@ -45,7 +46,11 @@ def language_missing(language: str) -> ProviderError:
     """The error that names the package of a language."""
     return ProviderError(
         "language_missing",
-        f"Tesseract lacks the language {language}: install the package {language_package(language)}.",
+        sentence(
+            "Tesseract lacks the language {language}: install the package {package}.",
+            language=language,
+            package=language_package(language),
+        ),
         category=ProviderCategory.MISSING_TOOL,
     )
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.media import AudioChunk
 from bot.domain.role import Role
+from bot.domain.sentence import sentence
 from bot.providers.base import SpeechEnd, SpeechRequest
 from bot.providers.offline.free import free
 from bot.providers.offline.process import ESPEAK, FLITE, Tool, run_tool
@@ -145,5 +146,7 @@ def resample(samples: npt.NDArray[np.int16], *, from_hz: int, to_hz: int) -> npt
 
 def _failed(tool: Tool) -> ProviderError:
     return ProviderError(
-        "tool_failed", f"{tool.program} did not do its work on this machine.", category=ProviderCategory.SERVER
+        "tool_failed",
+        sentence("{program} did not do its work on this machine.", program=tool.program),
+        category=ProviderCategory.SERVER,
     )

@@ -48,6 +48,7 @@ class Wording:
     nothing: str
     known: str
     empty: str
+    no_clip: str
     not_then: str
     whole_picture: str
     speech: str
@@ -96,6 +97,7 @@ ENGLISH = Wording(
     nothing="Nothing that was read or heard answers this.",
     known="What is known:",
     empty="Nothing was read, seen or heard in this clip.",
+    no_clip="Without a model I can only tell what is in a clip. Post one with your question, or reply to one.",
     not_then="Nothing of that kind was found at that time.",
     whole_picture="I can only tell the colours of the whole picture.",
     speech="Speech was heard.",
@@ -109,6 +111,7 @@ CHINESE = Wording(
     nothing="读到和听到的内容里没有这个问题的答案。",
     known="已知的是：",
     empty="这个片段里没有读到、看到或听到任何内容。",
+    no_clip="没有模型时，我只能讲片段里的内容。请把片段和问题一起发出，或回复一个片段。",
     not_then="那个时间没有找到这类内容。",
     whole_picture="我只能说出整个画面的颜色。",
     speech="听到了说话声。",

@@ -1,0 +1,45 @@
+"""From clips that are understood to an answer in text and, where wanted, in voice."""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from bot.domain.answer import AnswerMode, Exchange, Question
+from bot.domain.media import VoiceClip
+from bot.pipeline.answering import answer, prepare
+from bot.pipeline.crew import Crew
+from bot.pipeline.fusion import Evidence
+from bot.pipeline.run import Run
+from bot.pipeline.speaking import Speaker
+from bot.pipeline.video import Understanding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What was said, how the clips reached the model, and the sound of it."""
+
+    text: str = field(repr=False)
+    mode: AnswerMode
+    voice: VoiceClip | None
+
+
+async def reply(
+    run: Run,
+    crew: Crew,
+    question: Question,
+    clips: Sequence[Understanding],
+    *,
+    mode: AnswerMode,
+    speak: bool,
+    earlier: Sequence[Exchange] = (),
+) -> Reply:
+    """Answer from the clips, from none for mere talk; spoken while it is written. Raises ProviderError."""
+    evidence = Evidence(clips=tuple(clip.timeline for clip in clips), earlier=tuple(earlier))
+    frames = tuple(frame for clip in clips for frame in clip.frames)
+    async with AsyncExitStack() as voice:
+        speaker = Speaker(run, crew)
+        if speak:
+            await voice.enter_async_context(speaker.speaking())
+        prompt, chosen = await prepare(run, crew, evidence, question, mode=mode, frames=frames)
+        text = await answer(run, crew, prompt, on_sentence=speaker.say if speak else lambda _sentence: None)
+    return Reply(text=text, mode=chosen, voice=speaker.clip)
