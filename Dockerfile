@@ -5,16 +5,26 @@ RUN pip install --no-cache-dir uv==0.13.8
 WORKDIR /app
 COPY pyproject.toml uv.lock ./
 RUN uv sync --frozen --no-dev --no-install-project
-COPY . .
 
 FROM python:3.13-slim-trixie
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        ca-certificates espeak-ng ffmpeg flite tesseract-ocr tesseract-ocr-chi-sim \
+        ca-certificates espeak-ng ffmpeg flite libopus0 tesseract-ocr tesseract-ocr-chi-sim \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent kibitz
-COPY --from=build /app /app
+    && useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent kibitz \
+    && install --directory --owner=kibitz --group=kibitz --mode=0700 /data
 WORKDIR /app
+COPY --from=build /app/.venv .venv
+COPY . .
+RUN python -m compileall -q bot cogs migrations
 USER 10001:10001
-ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 KIBITZ_MEDIA__SANDBOX=required
+ENV PATH=/app/.venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    KIBITZ_DATA__DIRECTORY=/data \
+    KIBITZ_MEDIA__SANDBOX=required
+VOLUME /data
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=60s --timeout=15s --start-period=60s --retries=3 CMD ["python", "-m", "bot", "health"]
 ENTRYPOINT ["python", "-m", "bot"]
+CMD ["run"]

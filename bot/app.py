@@ -11,13 +11,20 @@ from pathlib import Path
 from typing import TypeVar
 
 from bot.config import RoleSettings, Settings
+from bot.database.engine import open_database
+from bot.discord_io.attachments import open_fetcher, read_again
+from bot.discord_io.client import House, KibitzClient
+from bot.discord_io.desk import Desk
+from bot.discord_io.reception import Reception
 from bot.domain.errors import MediaError
 from bot.domain.media import AudioChunk, EncodedAudio
 from bot.domain.role import Role
 from bot.domain.timeline import Notice, NoticeCode
+from bot.jobs.intake import Intake
 from bot.media.encode import UploadForm, encode_upload
 from bot.media.limits import MediaLimits
 from bot.media.workspace import sweep_workspaces
+from bot.memory.store import Memory
 from bot.pipeline.crew import Crew, ModelRef
 from bot.providers.base import Captioner, ChatModel, Synthesizer, Transcriber
 from bot.providers.fallback import (
@@ -39,6 +46,8 @@ from bot.providers.openai.speech import RestSynthesizer, Voice
 from bot.providers.openai.speech_choice import choose_synthesizer
 from bot.providers.openai.transcripts import OpenAITranscriber
 from bot.providers.retry import Retry
+from bot.services.chat import ChatService
+from bot.services.clips import ClipService
 from bot.services.video import VideoService
 
 Provider = TypeVar("Provider")
@@ -64,13 +73,51 @@ class App:
 @asynccontextmanager
 async def open_app(settings: Settings) -> AsyncGenerator[App]:
     """Everything open for as long as the block lasts. Opens no connection by itself."""
-    workspaces = settings.workspace.directory or Path(tempfile.gettempdir()) / f"kibitz-{os.getuid()}"
-    await asyncio.to_thread(sweep_workspaces, workspaces)
+    workspaces = await _workspaces(settings)
     async with AsyncExitStack() as stack:
         crew = _crew(settings, stack)
-        standing = (OFFLINE_NOTICE,) if settings.chat.is_offline else ()
-        service = VideoService(crew, standing=standing)
+        service = VideoService(crew, standing=_standing(settings))
         yield App(settings=settings, crew=crew, video=service, workspaces=workspaces)
+
+
+@asynccontextmanager
+async def open_bot(settings: Settings) -> AsyncGenerator[KibitzClient]:
+    """The Discord client with everything it works with, not signed in yet."""
+    workspaces = await _workspaces(settings)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(database_path(settings)))
+        crew = _crew(settings, stack)
+        client = await stack.enter_async_context(KibitzClient(settings))
+        fetcher = await stack.enter_async_context(open_fetcher(settings, partial(read_again, client)))
+        memory = Memory(database)
+        chat = ChatService(
+            crew,
+            memory,
+            ClipService(crew, memory, fetcher, folder=workspaces),
+            mode=settings.answer.mode,
+            max_clips=settings.discord.max_clips,
+            standing=_standing(settings),
+        )
+        desk = Desk(chat, memory, Intake(database), settings.jobs, tasks=client.tasks)
+        reception = Reception(desk, memory, settings.discord)
+        client.attach(House(settings=settings, memory=memory, desk=desk, reception=reception))
+        yield client
+
+
+async def _workspaces(settings: Settings) -> Path:
+    """Where the folders of jobs lie; what killed processes left there is removed."""
+    folder = settings.workspace.directory or Path(tempfile.gettempdir()) / f"kibitz-{os.getuid()}"
+    await asyncio.to_thread(sweep_workspaces, folder)
+    return folder
+
+
+def _standing(settings: Settings) -> tuple[Notice, ...]:
+    return (OFFLINE_NOTICE,) if settings.chat.is_offline else ()
+
+
+def database_path(settings: Settings) -> Path:
+    """The file of the database."""
+    return settings.data.directory / "kibitz.db"
 
 
 def endpoint_of(settings: Settings, role: Role) -> Endpoint | None:

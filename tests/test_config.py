@@ -79,6 +79,8 @@ def test_each_value_in_the_file_is_the_default_of_the_code() -> None:
             assert value in ("", 0, []), f"[{section}] {name} would switch the presets off"
         else:
             default = SECTIONS[section].model_fields[name].default
+            if isinstance(default, Path):
+                default = str(default)
             assert value == ("" if default is None else list(default) if isinstance(default, tuple) else default)
 
 
@@ -547,3 +549,74 @@ def test_lines_of_every_shape_of_toml() -> None:
         ("a",): 1, ("a", "b"): 1, ("c",): 4, ("c", "d"): 5, ("c", "f"): 9,
         ("g",): 13, ("c", "j"): 15, ("c", "j", "k"): 16,
     }  # fmt: skip
+
+
+# The running bot
+
+
+def test_the_bot_talks_to_discord_unless_told_otherwise(folder: Path) -> None:
+    discord = load().discord
+    assert discord.api_url == "https://discord.com/api/v10"
+    assert discord.gateway_url == "wss://gateway.discord.gg/"
+    assert discord.cdn_hosts == ("cdn.discordapp.com", "media.discordapp.net")
+    assert not discord.message_content
+
+
+def test_another_discord_by_three_addresses(folder: Path) -> None:
+    environ = {
+        "KIBITZ_DISCORD__API_URL": "http://127.0.0.1:8080/api/v10/",
+        "KIBITZ_DISCORD__GATEWAY_URL": "ws://127.0.0.1:8080/gateway",
+        "KIBITZ_DISCORD__CDN_HOSTS": "http://127.0.0.1:8081/, CDN.example.org",
+        "KIBITZ_DISCORD__SHARD_COUNT": "4",
+        "KIBITZ_DISCORD__SHARD_IDS": "0, 3",
+        "KIBITZ_DATA__DIRECTORY": "/data",
+    }
+    settings = load(environ=environ)
+    assert settings.discord.api_url == "http://127.0.0.1:8080/api/v10"
+    assert settings.discord.gateway_url == "ws://127.0.0.1:8080/gateway"
+    assert settings.discord.cdn_hosts == ("http://127.0.0.1:8081", "cdn.example.org")
+    assert settings.discord.shard_ids == (0, 3)
+    assert settings.data.directory == Path("/data")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("api_url", "discord.com/api/v10"),
+        ("api_url", "wss://discord.com/api/v10"),
+        ("api_url", "https://user:canary@discord.com/api/v10"),
+        ("api_url", "https://discord.com/api/v10?x=canary"),
+        ("gateway_url", "https://gateway.discord.gg/"),
+        ("gateway_url", "wss://"),
+        ("cdn_hosts", "cdn.example.org:8080"),
+        ("cdn_hosts", "https://cdn.example.org/attachments"),
+        ("cdn_hosts", "ftp://cdn.example.org"),
+        ("cdn_hosts", "cdn.example.org, *.example.org"),
+        ("shard_ids", "-1"),
+        ("shard_ids", "one"),
+        ("dev_guild_id", "-1"),
+    ],
+)
+def test_a_wrong_place_of_discord_is_refused(folder: Path, name: str, value: str) -> None:
+    (problem,) = refused(environ={f"KIBITZ_DISCORD__{name.upper()}": value})
+    assert problem.what.startswith(f"KIBITZ_DISCORD__{name.upper()} ")
+    assert problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("shard_ids = [0]", "needs shard_count"),
+        ("shard_ids = [0, 2]\nshard_count = 2", "beyond shard_count, which is 2"),
+        ("shard_ids = [1, 1]\nshard_count = 2", "twice"),
+    ],
+)
+def test_shards_that_do_not_fit_together_are_refused(folder: Path, text: str, what: str) -> None:
+    (problem,) = refused(f"[discord]\n{text}")
+    assert problem.where == "config.toml, line 2"
+    assert what in problem.what
+
+
+def test_a_list_that_is_none_is_refused(folder: Path) -> None:
+    (problem,) = refused("[discord]\nshard_count = 2\nshard_ids = 1")
+    assert problem.what == "[discord] shard_ids is not a list in brackets."

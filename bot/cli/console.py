@@ -12,6 +12,7 @@ from bot.domain.events import FirstToken, JobEvent, RunEnded, Stage, StageEnded,
 from bot.domain.media import AudioChunk
 
 _LABELS = {
+    Stage.FETCH: "fetching the file",
     Stage.PROBE: "reading the file",
     Stage.FRAMES: "choosing frames",
     Stage.AUDIO: "cutting the sound",

@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes.util
+import os
 import platform
 import re
 import shutil
@@ -14,8 +15,11 @@ from pathlib import Path
 import typer
 
 from bot import __version__
-from bot.app import App, endpoint_of
+from bot.app import App, database_path, endpoint_of
 from bot.config import Settings
+from bot.database.upgrade import is_current
+from bot.discord_io.token_check import check_token
+from bot.domain.errors import BotError, MemoryFault
 from bot.domain.role import Role
 from bot.media.sandbox import available_layers
 from bot.media.tools import MediaTools, media_tools
@@ -48,10 +52,11 @@ class Check:
 async def examine(app: App) -> bool:
     """Print every check; True when nothing that is needed is missing. Pays for nothing."""
     settings = app.settings
-    tools, here, states = await asyncio.gather(
+    tools, here, states, token = await asyncio.gather(
         media_tools(app.crew.limits),
         offline_tools(settings.offline.tesseract_languages),
         asyncio.gather(*(_ask(settings, role) for role in Role)),
+        _token(settings),
     )
     checks = [
         Check(verdict=Verdict.OK, what=f"kibitz {__version__} on Python {platform.python_version()}"),
@@ -59,9 +64,12 @@ async def examine(app: App) -> bool:
         *_media(tools),
         _sandbox(settings),
         _opus(),
+        token,
+        await asyncio.to_thread(_database, database_path(settings)),
+        _disk(settings.data.directory, "the database"),
         *_offline(here, settings),
         *(check for role, state in zip(Role, states, strict=True) for check in _role(settings, role, state)),
-        _disk(app.workspaces),
+        _disk(app.workspaces, "temporary files"),
     ]
     for check in checks:
         typer.echo(f"{check.verdict.value:<5} {check.what}")
@@ -152,10 +160,39 @@ def _reads_little(endpoint: Endpoint, settings: Settings, role: Role) -> bool:
     return endpoint.known_flavour is Flavour.OLLAMA and role is Role.CHAT and settings.chat.context_tokens <= 4096
 
 
-def _disk(folder: Path) -> Check:
-    folder = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
+def _disk(folder: Path, use: str) -> Check:
+    folder = _existing(folder)
     free = shutil.disk_usage(folder).free
-    text = f"{free / 2**30:.1f} GiB free for temporary files"
+    text = f"{free / 2**30:.1f} GiB free for {use}"
     if free < _LEAST_FREE_BYTES:
         return Check(verdict=Verdict.FAIL, what=f"only {text}; make room")
     return Check(verdict=Verdict.OK, what=text)
+
+
+def _existing(folder: Path) -> Path:
+    return next(parent for parent in (folder, *folder.absolute().parents) if parent.is_dir())
+
+
+async def _token(settings: Settings) -> Check:
+    token = settings.discord.token
+    if token is None:
+        what = "no DISCORD_TOKEN: only the command line works; `python -m bot run` says how to get one"
+        return Check(verdict=Verdict.WARN, what=what)
+    try:
+        await check_token(settings.discord, token.get_secret_value())
+    except BotError as error:
+        return Check(verdict=Verdict.FAIL, what=error.public)
+    return Check(verdict=Verdict.OK, what="Discord accepts the token")
+
+
+def _database(path: Path) -> Check:
+    """Looks, and changes nothing."""
+    if not os.access(_existing(path.parent), os.W_OK):
+        return Check(verdict=Verdict.FAIL, what=f"nothing can be written to the data folder {path.parent}")
+    if not path.exists():
+        return Check(verdict=Verdict.OK, what=f"no database yet; the first start makes {path}")
+    try:
+        is_ready = is_current(path)
+    except MemoryFault as error:
+        return Check(verdict=Verdict.FAIL, what=error.public)
+    return Check(verdict=Verdict.OK, what=f"database {path}" + ("" if is_ready else ", upgraded at the next start"))

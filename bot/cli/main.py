@@ -16,8 +16,11 @@ from bot import __version__
 from bot.app import App, open_app
 from bot.cli.console import ConsoleListener, EventLog, Watcher, progress
 from bot.cli.doctor import examine
+from bot.cli.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MEDIA, EXIT_PROVIDER, EXIT_USAGE
+from bot.cli.health import report_health
 from bot.cli.incoming import saved
 from bot.cli.render import answer_as_json, estimate_as_text
+from bot.cli.run import run_bot
 from bot.config import Settings, load_settings
 from bot.domain.answer import Answer, AnswerMode
 from bot.domain.errors import BotError, MediaError, ProviderError, QuotaError, SettingsError
@@ -25,11 +28,6 @@ from bot.logs import set_up_logging
 from bot.pipeline.export import FORMATS
 
 Result = TypeVar("Result")
-
-EXIT_USAGE = 2
-EXIT_MEDIA = 3
-EXIT_PROVIDER = 4
-EXIT_INTERRUPTED = 130
 
 cli = typer.Typer(
     name="kibitz",
@@ -159,18 +157,22 @@ def doctor(preset: Preset = None, config: Config = None) -> None:
     """Check tools, keys, servers and models; exit code 1 when something needed is missing."""
 
     if not _run(examine, preset=preset, config=config):
-        raise typer.Exit(1)
+        raise typer.Exit(EXIT_FAILED)
 
 
 @cli.command()
 def run(config: Config = None) -> None:
     """Start the Discord bot."""
-    _load(None, config)
-    _fail(
-        "The Discord side is not part of this version yet; what works is the command line: "
-        "`python -m bot ask CLIP QUESTION`. See `python -m bot --help`.",
-        EXIT_USAGE,
-    )
+    settings = _load(None, config)
+    for statement in settings.statements:
+        typer.echo(statement, err=True)
+    raise typer.Exit(run_bot(settings))
+
+
+@cli.command()
+def health(config: Config = None) -> None:
+    """Tell whether the bot that runs on this data is connected to Discord; exit code 1 when it is not."""
+    raise typer.Exit(report_health(_load(None, config)))
 
 
 def main() -> None:
@@ -201,12 +203,12 @@ def _run(work: Callable[[App], Awaitable[Result]], *, preset: str | None, config
     except ProviderError as error:
         _fail(error.public, EXIT_PROVIDER)
     except BotError as error:
-        _fail(error.public, 1)
+        _fail(error.public, EXIT_FAILED)
     except (KeyboardInterrupt, asyncio.CancelledError):
         _fail("Stopped.", EXIT_INTERRUPTED)
     except OSError:
         logging.getLogger(__name__).debug("output failed", exc_info=True)
-        _fail("The output could not be written; make room or send it to another place.", 1)
+        _fail("The output could not be written; make room or send it to another place.", EXIT_FAILED)
 
 
 def _with_media(media: Path, work: Callable[[App, Path], Awaitable[Result]]) -> Callable[[App], Awaitable[Result]]:
@@ -250,7 +252,7 @@ def _write(path: Path, data: bytes) -> None:
     try:
         path.write_bytes(data)
     except OSError:
-        _fail(f"{path} could not be written; make room or name another place.", 1)
+        _fail(f"{path} could not be written; make room or name another place.", EXIT_FAILED)
 
 
 def _fail(sentence: str, code: int) -> NoReturn:

@@ -2,11 +2,11 @@
 
 from bot.config.loading import load_settings
 from bot.config.presets import PRESETS
+from bot.config.running import DataSettings, DiscordSettings, JobSettings
 from bot.config.settings import (
     AnswerSettings,
     CaptionSettings,
     ChatSettings,
-    DiscordSettings,
     LogSettings,
     MediaSettings,
     ModelSettings,
@@ -24,7 +24,9 @@ __all__ = [
     "AnswerSettings",
     "CaptionSettings",
     "ChatSettings",
+    "DataSettings",
     "DiscordSettings",
+    "JobSettings",
     "LogSettings",
     "MediaSettings",
     "ModelSettings",

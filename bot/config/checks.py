@@ -98,7 +98,7 @@ _KINDS = {
     "bool": "is neither true nor false.",
     "string": "is not text in quotes.",
     "path": "is not a path in quotes.",
-    "tuple": 'is not a list of texts, such as ["a", "b"].',
+    "tuple": "is not a list in brackets.",
 }
 
 _NUMBERS: frozenset[object] = frozenset({int, float})

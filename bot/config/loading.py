@@ -11,6 +11,7 @@ from bot.config.names import CONFIG_VARIABLE
 from bot.config.presets import PRESETS
 from bot.config.servers import Given, choose_preset, settle_roles
 from bot.config.settings import Settings
+from bot.config.shards import shard_problems
 from bot.config.toml_file import read_file
 from bot.config.variables import dotenv_variables, environment_variables, mounted_secrets, read_variables
 from bot.domain.errors import SettingsError, SettingsProblem
@@ -56,6 +57,7 @@ def load_settings(
         for name, value in names.items()
     }
     decided, statements = settle_roles(_merged((*layers, filled)), choice=choice, problems=problems)
+    problems.extend(shard_problems(_merged(layers)))
     if problems:
         raise SettingsError(tuple(problems))
     layers = (decided, *layers, filled)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
 
-from bot.config.settings import SECTIONS, Key, Section, ServerAddress, is_secret
+from bot.config.fields import Key, Section, ServerAddress
+from bot.config.settings import SECTIONS, is_secret
 
 Setting = tuple[str, str]
 """Section and name."""

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from bot.config.fields import OFFLINE
 from bot.config.layers import Entry
 from bot.config.names import SHARED_ADDRESS, SHARED_KEY, Setting, variable_of
-from bot.config.settings import OFFLINE
 from bot.domain.errors import SettingsProblem
 from bot.domain.role import Role
 

@@ -1,73 +1,30 @@
 """Every setting with its type, bounds and default; the description is its comment line in config.toml."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal, cast
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, StringConstraints
+from pydantic import Field, PrivateAttr, StringConstraints
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.config.fields import (
+    OFFLINE,
+    Folder,
+    Key,
+    Language,
+    ModelNames,
+    Section,
+    ServerAddress,
+    TesseractLanguage,
+    Words,
+)
+from bot.config.running import DataSettings, DiscordSettings, JobSettings
 from bot.domain.answer import AnswerMode
 from bot.domain.role import Role
-
-OFFLINE = "offline"
 
 PresetName = Literal["auto", "balanced", "quality", "classic", "local", "offline"]
 Flavour = Literal["auto", "openai", "ollama", "vllm", "llamacpp", "localai", "speaches", "kokoro", "openrouter"]
 Effort = Literal["default", "none", "minimal", "low", "medium", "high", "xhigh", "max"]
-
-
-def _server_address(value: str) -> str:
-    """A base address as the SDK wants it; the messages never repeat the value."""
-    try:
-        parts = urlsplit(value)
-        port_is_right = parts.port is None or parts.port > 0
-    except ValueError:
-        port_is_right, parts = False, urlsplit("")
-    if not port_is_right or parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"\s", value):
-        raise ValueError("is not a web address such as http://localhost:11434/v1.")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("holds a user name or password; a key belongs in the environment.")
-    if parts.query or parts.fragment:
-        raise ValueError("must end with its path, without ? or #.")
-    if parts.path.rstrip("/").endswith(("/chat/completions", "/audio/speech", "/audio/transcriptions")):
-        raise ValueError("must end before the name of the endpoint, usually with /v1.")
-    return value.rstrip("/")
-
-
-def _key(value: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[!-~]+", value.get_secret_value()):
-        raise ValueError("holds a space, a line break or a letter that no key has.")
-    return value
-
-
-def _folder(value: Path) -> Path:
-    return value.expanduser()
-
-
-def _models(value: tuple[str, ...]) -> tuple[str, ...]:
-    if OFFLINE in value and len(value) > 1:
-        raise ValueError(f"holds {OFFLINE} beside other models; [offline] fallback is for that.")
-    return value
-
-
-ServerAddress = Annotated[str, AfterValidator(_server_address)]
-Key = Annotated[SecretStr, AfterValidator(_key)]
-Folder = Annotated[Path, AfterValidator(_folder)]
-ModelName = Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=200)]
-ModelNames = Annotated[tuple[ModelName, ...], AfterValidator(_models)]
-Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
-TesseractLanguage = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]+$")]
-Words = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-
-
-class Section(BaseModel):
-    """A table of config.toml."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True)
 
 
 class ModelSettings(Section):
@@ -213,10 +170,6 @@ class LogSettings(Section):
     format: Literal["plain", "json"] = Field(default="plain", description="plain, or json: one object per line")
 
 
-class DiscordSettings(Section):
-    token: Key | None = Field(default=None, description="DISCORD_TOKEN in the environment or a secret file only")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingShown:
     """One setting as it may be printed: a secret is "set" or "not set". `source` is a place a person can go to."""
@@ -242,6 +195,8 @@ class Settings(BaseSettings):
     workspace: WorkspaceSettings = WorkspaceSettings()
     log: LogSettings = LogSettings()
     discord: DiscordSettings = DiscordSettings()
+    data: DataSettings = DataSettings()
+    jobs: JobSettings = JobSettings()
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict[str, str])
     _statements: tuple[str, ...] = PrivateAttr(default=())

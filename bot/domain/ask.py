@@ -8,18 +8,23 @@ from bot.domain.conversation import ConversationKey, MediaSource, MessageRef
 
 
 class AskKind(StrEnum):
-    """What is wanted: an answer, a summary, or only the words that are spoken."""
+    """What is wanted: an answer, a summary, the words that are spoken, everything with its time, the frames, or an
+    answer that was given spoken."""
 
     ASK = "ask"
     SUMMARIZE = "summarize"
     TRANSCRIBE = "transcribe"
+    TIMELINE = "timeline"
+    STORYBOARD = "storyboard"
+    SPEAK = "speak"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """One request. `clips` are those it names; where it names none, those of the turn it `follows` (a job id) are
     meant. `voice_question` is a voice message whose words are the question. `source` is the message that asked, None
-    for a command. `locale` is the language of the texts around the answer, as Discord names it; `speak`: also aloud.
+    for a command. `locale` is the language of the texts around the answer, as Discord names it; `speak`: also aloud;
+    `form` is the kind of file a timeline is wanted as (see pipeline/export).
     """
 
     job_id: str
@@ -33,4 +38,5 @@ class Ask:
     follows: str | None = None
     source: MessageRef | None = None
     speak: bool = False
+    form: str = "md"
     locale: str = "en-US"

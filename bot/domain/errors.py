@@ -3,6 +3,8 @@
 BotError
 ├── MediaError      the file cannot be used
 ├── ProviderError   a model or tool did not do its work
+├── MemoryFault     what is remembered cannot be read or written
+├── DeliveryError   Discord did not take a message
 ├── QuotaError      a limit of money or rate was reached
 └── SettingsError   the configuration is refused
 """
@@ -10,6 +12,8 @@ BotError
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from bot.domain.sentence import Sentence
 
 
 class BotError(Exception):
@@ -21,7 +25,7 @@ class BotError(Exception):
     def __init__(self, code: str, public: str) -> None:
         super().__init__(code)
         self.code = code
-        self.public = public
+        self.public = Sentence.of(public)
 
     def __str__(self) -> str:
         return f"{self.code}: {self.public}"
@@ -29,6 +33,14 @@ class BotError(Exception):
 
 class MediaError(BotError):
     """A file that is broken, of an unknown kind, or beyond the limits."""
+
+
+class MemoryFault(BotError):
+    """The database is busy, full, broken, newer than we are, or cannot be written."""
+
+
+class DeliveryError(BotError):
+    """Discord did not take a message: no permission, nothing left to write to, or Discord is down."""
 
 
 class ProviderCategory(StrEnum):

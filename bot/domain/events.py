@@ -13,6 +13,7 @@ from bot.domain.timeline import NoticeCode
 class Stage(StrEnum):
     """The steps of a run; each StageStarted has exactly one StageEnded."""
 
+    FETCH = "fetch"
     PROBE = "probe"
     FRAMES = "frames"
     AUDIO = "audio"

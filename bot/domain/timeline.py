@@ -34,6 +34,7 @@ class NoticeCode(StrEnum):
     TIME_NOT_IN_TIMELINE = "time_not_in_timeline"
     TIMELINE_SHORTENED = "timeline_shortened"
     OFFLINE = "offline"
+    CLIP_LEFT_OUT = "clip_left_out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bot.domain.errors import MediaError
 from bot.domain.media import MediaFile
+from bot.domain.sentence import sentence
 from bot.media.limits import MediaLimits
 
 
@@ -53,4 +54,7 @@ def _check(facts: os.stat_result, limits: MediaLimits) -> None:
         raise MediaError("media_empty", "The file is empty. Send it again, or export it again.")
     if facts.st_size > limits.max_bytes:
         most = limits.max_bytes / 2**20
-        raise MediaError("media_too_large", f"The file is larger than {most:g} MiB. Send a shorter or smaller one.")
+        raise MediaError(
+            "media_too_large",
+            sentence("The file is larger than {most:g} MiB. Send a shorter or smaller one.", most=most),
+        )

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from bot.domain.errors import MediaError
 from bot.domain.media import AudioStream, MediaFile, MediaKind, MediaProbe, VideoStream
+from bot.domain.sentence import sentence
 from bot.media.child import ChildFailed, ChildFault, Complaint, open_child
 from bot.media.graph import ffprobe_argv
 from bot.media.limits import MediaLimits
@@ -126,7 +127,8 @@ async def _streams(file: MediaFile, head: bytes, limits: MediaLimits, walking: "
     duration = _duration(report, walked, video)
     if duration is not None and duration > limits.max_seconds:
         raise MediaError(
-            "media_too_long", f"The clip is longer than {limits.max_seconds / 60:g} minutes. Cut it and send a part."
+            "media_too_long",
+            sentence("The clip is longer than {most:g} minutes. Cut it and send a part.", most=limits.max_seconds / 60),
         )
     origin = min((s.start_time for s in (video, audio) if s and s.start_time is not None), default=0.0)
     return MediaProbe(

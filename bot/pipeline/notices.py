@@ -78,7 +78,7 @@ def transcript_missing(missing_seconds: float, total_seconds: float, reason: Pro
 
 
 def _with_reason(gap: Sentence, reason: ProviderError | None) -> Sentence:
-    return gap if reason is None else sentence("{gap} {reason}", gap=gap, reason=Sentence.of(reason.public))
+    return gap if reason is None else sentence("{gap} {reason}", gap=gap, reason=reason.public)
 
 
 def times_removed(count: int) -> Notice:

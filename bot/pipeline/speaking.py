@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from bot.domain.errors import MediaError, ProviderError
+from bot.domain.errors import MediaError, ProviderCategory, ProviderError
 from bot.domain.events import Stage
 from bot.domain.media import AudioChunk, VoiceClip
 from bot.domain.role import Role
@@ -14,13 +14,28 @@ from bot.media.encode import VoiceClipEncoder
 from bot.pipeline import notices
 from bot.pipeline.crew import Crew
 from bot.pipeline.run import Run
-from bot.pipeline.sentences import SpokenText
+from bot.pipeline.sentences import SentenceSplitter, SpokenText
 from bot.pipeline.together import first_cause, together
 from bot.providers.base import SpeechEnd, SpeechRequest
 
 log = logging.getLogger(__name__)
 
 _AHEAD = 2  # sentences being synthesized beyond the one that is heard
+
+
+async def say(run: Run, crew: Crew, text: str) -> VoiceClip:
+    """A text that is written already. Raises ProviderError when nothing of it could be spoken."""
+    speaker, splitter = Speaker(run, crew), SentenceSplitter()
+    async with speaker.speaking():
+        for sentence in (*splitter.feed(text), *splitter.finish()):
+            speaker.say(sentence)
+    if speaker.clip is None:
+        raise ProviderError(
+            "speech_missing",
+            "The answer could not be spoken. Try again later; the text stands.",
+            category=ProviderCategory.SERVER,
+        )
+    return speaker.clip
 
 
 class Speaker:

@@ -10,6 +10,7 @@ from bot.domain.answer import Prompt
 from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.media import AudioChunk
 from bot.domain.role import Role
+from bot.domain.sentence import sentence
 from bot.domain.timeline import Notice, NoticeCode
 from bot.providers.base import (
     AnswerDelta,
@@ -49,18 +50,18 @@ _ABOUT_THE_ADDRESS = frozenset(
 )
 
 _REASONS = {
-    ProviderCategory.NETWORK: "could not be reached; check the network and base_url",
-    ProviderCategory.INTERRUPTED: "broke off; try again later",
-    ProviderCategory.SERVER: "had an error; try again later",
-    ProviderCategory.RATE: "allows no more calls at the moment; try again later or raise its limit",
-    ProviderCategory.QUOTA: "has no credit left; top up the account",
-    ProviderCategory.AUTH: "refused the key; check the key and its permissions",
-    ProviderCategory.REFUSED: "declined this request",
-    ProviderCategory.GONE: "is no longer offered; choose a current model in the settings",
-    ProviderCategory.BAD_REQUEST: "could not handle this request; check that the model fits the role",
-    ProviderCategory.TOO_LARGE: "found this request too large; use smaller limits or another model",
-    ProviderCategory.WRONG_ADDRESS: "is not at this address; check base_url",
-    ProviderCategory.MISSING_TOOL: "lacks a program on this machine; install it",
+    ProviderCategory.NETWORK: sentence("could not be reached; check the network and base_url"),
+    ProviderCategory.INTERRUPTED: sentence("broke off; try again later"),
+    ProviderCategory.SERVER: sentence("had an error; try again later"),
+    ProviderCategory.RATE: sentence("allows no more calls at the moment; try again later or raise its limit"),
+    ProviderCategory.QUOTA: sentence("has no credit left; top up the account"),
+    ProviderCategory.AUTH: sentence("refused the key; check the key and its permissions"),
+    ProviderCategory.REFUSED: sentence("declined this request"),
+    ProviderCategory.GONE: sentence("is no longer offered; choose a current model in the settings"),
+    ProviderCategory.BAD_REQUEST: sentence("could not handle this request; check that the model fits the role"),
+    ProviderCategory.TOO_LARGE: sentence("found this request too large; use smaller limits or another model"),
+    ProviderCategory.WRONG_ADDRESS: sentence("is not at this address; check base_url"),
+    ProviderCategory.MISSING_TOOL: sentence("lacks a program on this machine; install it"),
 }
 
 
@@ -149,7 +150,11 @@ class Chain(Generic[Provider]):
             Notice(
                 code=NoticeCode.MODEL_GONE if gone else NoticeCode.FALLBACK_USED,
                 role=self._role,
-                public=f"The preferred model for {self._role} {_REASONS[reason]}. The next one in the list stepped in.",
+                public=sentence(
+                    "The preferred model for {role} {reason}. The next one in the list stepped in.",
+                    role=self._role,
+                    reason=_REASONS[reason],
+                ),
             ),
         )
 

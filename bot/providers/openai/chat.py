@@ -9,6 +9,7 @@ from bot.domain.answer import Prompt
 from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.media import Frame
 from bot.domain.role import Role
+from bot.domain.sentence import sentence
 from bot.domain.timeline import Notice, NoticeCode
 from bot.providers.base import AnswerDelta, AnswerEnd, FinishReason
 from bot.providers.image_tokens import Detail
@@ -119,7 +120,10 @@ class OpenAIChatModel:
         if reason in _REASONS:
             raise ProviderError(
                 "no_room",
-                f"{self._endpoint.role}: the model used up its limit before the first word. Raise the output limit.",
+                sentence(
+                    "{role}: the model used up its limit before the first word. Raise the output limit.",
+                    role=self._endpoint.role,
+                ),
                 category=ProviderCategory.TOO_LARGE,
             )
         raise malformed(self._endpoint)
@@ -161,5 +165,9 @@ def _dropped(missing: int, total: int) -> Notice:
     return Notice(
         code=NoticeCode.FRAMES_DROPPED,
         role=Role.CHAT,
-        public=f"The model looked at {total - missing} of {total} frames; its server takes no more at once.",
+        public=sentence(
+            "The model looked at {seen} of {total} frames; its server takes no more at once.",
+            seen=total - missing,
+            total=total,
+        ),
     )

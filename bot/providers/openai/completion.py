@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.domain.errors import ProviderCategory, ProviderError
+from bot.domain.sentence import sentence
 from bot.providers.openai.capabilities import Capabilities
 from bot.providers.openai.endpoint import Endpoint
 from bot.providers.openai.errors import from_event, malformed, wrong_address
@@ -85,6 +86,6 @@ def declined(endpoint: Endpoint) -> ProviderError:
     """For a model that will not answer."""
     return ProviderError(
         "declined",
-        f"{endpoint.role}: {endpoint.host} declined this content. Try another clip or question.",
+        sentence("{who} declined this content. Try another clip or question.", who=f"{endpoint.role}: {endpoint.host}"),
         category=ProviderCategory.REFUSED,
     )

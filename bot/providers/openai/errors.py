@@ -14,6 +14,7 @@ import openai
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from bot.domain.errors import ProviderCategory, ProviderError, QuotaError
+from bot.domain.sentence import sentence
 from bot.providers.openai.endpoint import Endpoint
 from bot.providers.openai.retry_after import retry_after_seconds
 from bot.providers.openai.untyped import mapping, sequence, string
@@ -87,7 +88,7 @@ def translated(endpoint: Endpoint) -> Generator[None]:
 def translate(error: Exception, endpoint: Endpoint) -> ProviderError:
     """The ProviderError for something the wire raised, as the table of errors says."""
     if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException | TimeoutError):
-        return _network("timeout", f"{_who(endpoint)} did not answer in time. Try again later.")
+        return _network("timeout", sentence("{who} did not answer in time. Try again later.", who=_who(endpoint)))
     if isinstance(error, openai.APIStatusError):
         reason = _Reason(error.status_code, error.body, error.response.headers)
         _hush(error, reason)
@@ -121,7 +122,7 @@ def wrong_address(endpoint: Endpoint) -> ProviderError:
     """For a reply that no OpenAI endpoint gives."""
     return ProviderError(
         "wrong_address",
-        f"{endpoint.role}: {endpoint.host} is not an OpenAI endpoint, check base_url.",
+        sentence("{who} is not an OpenAI endpoint, check base_url.", who=_who(endpoint)),
         category=ProviderCategory.WRONG_ADDRESS,
     )
 
@@ -130,7 +131,7 @@ def malformed(endpoint: Endpoint) -> ProviderError:
     """For a reply that is broken or empty where there must be something."""
     return ProviderError(
         "malformed_reply",
-        f"{_who(endpoint)} sent a reply that cannot be read. Try again later.",
+        sentence("{who} sent a reply that cannot be read. Try again later.", who=_who(endpoint)),
         category=ProviderCategory.SERVER,
         retryable=True,
     )
@@ -175,21 +176,21 @@ def _from_reason(reason: _Reason, endpoint: Endpoint) -> ProviderError:
     if status == 402 or reason.says(_QUOTA_CODES):
         return QuotaError(
             "no_credit",
-            f"{who} has no credit left in this account. Top it up or choose another provider.",
+            sentence("{who} has no credit left in this account. Top it up or choose another provider.", who=who),
             category=ProviderCategory.QUOTA,
             request_id=request_id,
         )
     if reason.says(_REFUSED_CODES):
         return ProviderError(
             "declined",
-            f"{who} declined this content. Try another clip or question.",
+            sentence("{who} declined this content. Try another clip or question.", who=who),
             category=ProviderCategory.REFUSED,
             request_id=request_id,
         )
     if status in (401, 403) or reason.code == "invalid_api_key":
         return ProviderError(
             "key_refused",
-            f"{who} refused the key. Check the key and what it is allowed to do.",
+            sentence("{who} refused the key. Check the key and what it is allowed to do.", who=who),
             category=ProviderCategory.AUTH,
             request_id=request_id,
         )
@@ -202,7 +203,7 @@ def _from_reason(reason: _Reason, endpoint: Endpoint) -> ProviderError:
     if status == 429 or (status is None and "rate_limit" in reason.code + reason.kind):
         return ProviderError(
             "rate_limited",
-            f"{who} allows no more calls at the moment. Try again later.",
+            sentence("{who} allows no more calls at the moment. Try again later.", who=who),
             category=ProviderCategory.RATE,
             retryable=True,
             retry_after_seconds=retry_after_seconds(reason.headers),
@@ -221,9 +222,13 @@ def _rejection(reason: _Reason, endpoint: Endpoint) -> RejectionError:
     field = f" ({reason.parameter})" if reason.parameter else ""
     rejection = RejectionError(
         "too_large" if too_large else "bad_request",
-        f"{_who(endpoint)} found the request too large. Use smaller limits or another model."
+        sentence("{who} found the request too large. Use smaller limits or another model.", who=_who(endpoint))
         if too_large
-        else f"{_who(endpoint)} could not handle the request{field}. Check that the model fits the role.",
+        else sentence(
+            "{who} could not handle the request{field}. Check that the model fits the role.",
+            who=_who(endpoint),
+            field=field,
+        ),
         category=ProviderCategory.TOO_LARGE if too_large else ProviderCategory.BAD_REQUEST,
         request_id=reason.request_id,
     )
@@ -242,7 +247,7 @@ def _not_offered(endpoint: Endpoint, request_id: str | None) -> ProviderError:
     """For a server that does not do this role's work, or not at this path."""
     return ProviderError(
         "not_offered",
-        f"{_who(endpoint)} does not do this work at this address. Check base_url.",
+        sentence("{who} does not do this work at this address. Check base_url.", who=_who(endpoint)),
         category=ProviderCategory.WRONG_ADDRESS,
         request_id=request_id,
     )
@@ -251,7 +256,7 @@ def _not_offered(endpoint: Endpoint, request_id: str | None) -> ProviderError:
 def _gone(endpoint: Endpoint, request_id: str | None) -> ProviderError:
     return ProviderError(
         "model_gone",
-        f"{_who(endpoint)} does not offer the configured model. Choose a current one.",
+        sentence("{who} does not offer the configured model. Choose a current one.", who=_who(endpoint)),
         category=ProviderCategory.GONE,
         request_id=request_id,
     )
@@ -260,7 +265,7 @@ def _gone(endpoint: Endpoint, request_id: str | None) -> ProviderError:
 def _server(code: str, endpoint: Endpoint, wish_seconds: float | None, request_id: str | None) -> ProviderError:
     return ProviderError(
         code,
-        f"{_who(endpoint)} is overloaded or had an error of its own. Try again later.",
+        sentence("{who} is overloaded or had an error of its own. Try again later.", who=_who(endpoint)),
         category=ProviderCategory.SERVER,
         retryable=True,
         retry_after_seconds=wish_seconds,
@@ -269,7 +274,9 @@ def _server(code: str, endpoint: Endpoint, wish_seconds: float | None, request_i
 
 
 def _unreachable(endpoint: Endpoint) -> ProviderError:
-    return _network("unreachable", f"{_who(endpoint)} could not be reached. Check the network and base_url.")
+    return _network(
+        "unreachable", sentence("{who} could not be reached. Check the network and base_url.", who=_who(endpoint))
+    )
 
 
 def _network(code: str, public: str) -> ProviderError:

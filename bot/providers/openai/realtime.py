@@ -16,6 +16,7 @@ from openai.types.realtime import (
 
 from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.media import AudioChunk
+from bot.domain.sentence import sentence
 from bot.domain.timeline import Notice
 from bot.providers.base import SpeechEnd, SpeechRequest
 from bot.providers.openai.billing import usage_of_sound
@@ -170,7 +171,7 @@ class RealtimeSynthesizer:
         if details.get("reason") == "content_filter":
             return ProviderError(
                 "declined",
-                f"{self._endpoint.role}: {self._endpoint.host} declined to read this aloud.",
+                sentence("{who} declined to read this aloud.", who=f"{self._endpoint.role}: {self._endpoint.host}"),
                 category=ProviderCategory.REFUSED,
             )
         return from_event(details["error"], self._endpoint) if details.get("error") else malformed(self._endpoint)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.domain.errors import ProviderCategory
 from bot.domain.media import AudioChunk
+from bot.domain.sentence import sentence
 from bot.domain.timeline import Notice
 from bot.providers.base import SpeechEnd, SpeechRequest
 from bot.providers.openai.billing import usage_of_sound
@@ -101,8 +102,10 @@ class RestSynthesizer:
         """For a server that sends another format than it was asked for."""
         rejection = RejectionError(
             "wrong_sound_format",
-            f"{self._endpoint.role}: {self._endpoint.host} sent sound in a format that cannot be streamed. "
-            "Choose another speech model.",
+            sentence(
+                "{who} sent sound in a format that cannot be streamed. Choose another speech model.",
+                who=f"{self._endpoint.role}: {self._endpoint.host}",
+            ),
             category=ProviderCategory.BAD_REQUEST,
         )
         rejection.parameter = "response_format"

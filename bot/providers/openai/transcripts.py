@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.media import AudioChunk, EncodedAudio
+from bot.domain.sentence import sentence
 from bot.domain.speech import Transcript
 from bot.providers.base import TranscriptPiece, TranscriptRequest
 from bot.providers.openai.billing import usage_of_sound
@@ -142,7 +143,9 @@ class OpenAITranscriber:
     def _too_large(self) -> ProviderError:
         return ProviderError(
             "too_large",
-            f"{self._endpoint.role}: this piece of sound is too long for one upload. Use shorter pieces.",
+            sentence(
+                "{role}: this piece of sound is too long for one upload. Use shorter pieces.", role=self._endpoint.role
+            ),
             category=ProviderCategory.TOO_LARGE,
         )
 

@@ -1,0 +1,7 @@
+"""Exit codes of the commands."""
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_MEDIA = 3
+EXIT_PROVIDER = 4
+EXIT_INTERRUPTED = 130

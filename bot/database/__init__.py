@@ -1,0 +1,1 @@
+"""One database file under memory and jobs: tables, connections, migrations, faults."""

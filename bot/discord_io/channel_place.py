@@ -1,0 +1,156 @@
+"""A channel, thread or direct message as the place for one job's messages. discord.py's errors pass through."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import discord
+
+from bot.discord_io.identity import ref_of
+from bot.discord_io.permissions import FILES, VOICE
+from bot.discord_io.posting import NO_MENTIONS, OutgoingFile
+from bot.discord_io.voice_message import NOT_ALLOWED, send_voice_message
+from bot.discord_io.wall import UNKNOWN_MESSAGE, lacking
+from bot.domain.conversation import MessageRef
+from bot.domain.media import VoiceClip
+
+if TYPE_CHECKING:
+    from discord.abc import MessageableChannel
+
+Sent = TypeVar("Sent")
+
+LONG_JOB_SECONDS = 300.0
+_INVALID_FORM = 50035
+_NO_HISTORY = 160002
+
+
+class ChannelPlace:
+    """Numbers its posts within the job, so that Discord shows one that is sent again only once.
+
+    `shown` is a message of ours to go on with, `reply_to` the one the first post replies to, if it can.
+    """
+
+    def __init__(
+        self,
+        channel: "MessageableChannel",
+        *,
+        client: discord.Client,
+        job_id: str,
+        clock: Callable[[], float],
+        began: float,
+        shown: MessageRef | None = None,
+        reply_to: MessageRef | None = None,
+    ) -> None:
+        self.where = channel
+        self._client = client
+        self._job_id = job_id
+        self._clock = clock
+        self._began = began
+        self._reply_to = reply_to
+        self._posts = 0 if shown is None else 1
+        self._message: discord.Message | discord.PartialMessage | None = None
+        if shown is not None:
+            self._message = client.get_partial_messageable(shown.channel_id).get_partial_message(shown.message_id)
+
+    @property
+    def may_attach(self) -> bool:
+        """Whether files may be sent here, as far as known."""
+        return not lacking(self.where, FILES)
+
+    @property
+    def most_bytes(self) -> int:
+        """The largest file that may be sent here."""
+        guild = self.where.guild
+        return discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES if guild is None else guild.filesize_limit
+
+    async def create(self, content: str, view: discord.ui.View | None, files: Sequence[OutgoingFile]) -> MessageRef:
+        """Post the message of the job, as a reply."""
+
+        async def post(reference: discord.MessageReference | None) -> discord.Message:
+            return await self._post(content, view, files, reference)
+
+        self._message = await self._replying(post, self._reply_to)
+        return ref_of(self._message)
+
+    async def change(
+        self, content: str, view: discord.ui.View | None, files: Sequence[OutgoingFile] | None
+    ) -> MessageRef:
+        """Edit it; `files` None leaves those it has."""
+        if self._message is None:
+            return await self.create(content, view, files or ())
+        options: dict[str, Any] = {} if files is None else {"attachments": [file.opened() for file in files]}
+        self._message = await self._message.edit(content=content, view=view, allowed_mentions=NO_MENTIONS, **options)
+        return ref_of(self._message)
+
+    async def append(self, content: str, view: discord.ui.View | None, files: Sequence[OutgoingFile]) -> MessageRef:
+        """Post a further message."""
+        return ref_of(await self._post(content, view, files, None))
+
+    async def speak(self, clip: VoiceClip, reply_to: MessageRef | None) -> MessageRef | None:
+        """Post a voice message; None where there may be none."""
+
+        async def send(reference: discord.MessageReference | None) -> MessageRef:
+            return await send_voice_message(
+                self._client.http,
+                self.where.id,
+                clip,
+                reply_to=None if reference is None else reference.message_id,
+                nonce=f"{self._job_id}.v",
+                silent=self._is_silent,
+            )
+
+        if lacking(self.where, VOICE):
+            return None
+        try:
+            return await self._replying(send, reply_to)
+        except discord.HTTPException as error:
+            if error.code not in NOT_ALLOWED:
+                raise
+            return None
+
+    @property
+    def _is_silent(self) -> bool:
+        return self._clock() - self._began > LONG_JOB_SECONDS
+
+    async def _post(
+        self,
+        content: str,
+        view: discord.ui.View | None,
+        files: Sequence[OutgoingFile],
+        reference: discord.MessageReference | None,
+    ) -> discord.Message:
+        options: dict[str, Any] = {} if view is None else {"view": view}
+        if reference is not None:
+            options["reference"] = reference
+        if files:
+            options["files"] = [file.opened() for file in files]
+        message = await self.where.send(
+            content,
+            mention_author=False,
+            allowed_mentions=NO_MENTIONS,
+            suppress_embeds=True,
+            silent=self._is_silent,
+            nonce=f"{self._job_id}.{self._posts}",
+            **options,
+        )
+        self._posts += 1
+        if message.content != content.strip():  # posted under this number before, with other words
+            message = await message.edit(content=content, view=view, allowed_mentions=NO_MENTIONS)
+        return message
+
+    async def _replying(
+        self, send: Callable[[discord.MessageReference | None], Awaitable[Sent]], to: MessageRef | None
+    ) -> Sent:
+        if to is None:
+            return await send(None)
+        reference = discord.MessageReference(
+            message_id=to.message_id, channel_id=to.channel_id, fail_if_not_exists=False
+        )
+        try:
+            return await send(reference)
+        except discord.HTTPException as error:
+            is_refused = error.code in (_NO_HISTORY, UNKNOWN_MESSAGE) or (
+                error.code == _INVALID_FORM and "message_reference" in error.text
+            )
+            if not is_refused:
+                raise
+            return await send(None)

@@ -1,0 +1,153 @@
+"""The Discord client: which events it asks for, what it keeps, which cogs it loads, how it ends."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import discord
+from discord.ext import commands
+from yarl import URL
+
+from bot.config import Settings
+from bot.discord_io.addresses import launch_address, resume_address, use_addresses
+from bot.discord_io.command_sync import sync_commands
+from bot.discord_io.desk import Desk
+from bot.discord_io.heartbeat import beat, heartbeat_file
+from bot.discord_io.reception import Reception
+from bot.discord_io.startup import warn_of_missing
+from bot.discord_io.translator import CommandTranslator
+from bot.memory.store import Memory
+from bot.tasks import Tasks
+
+EXTENSIONS: tuple[str, ...] = ("cogs.errors", "cogs.video", "cogs.chat", "cogs.answers", "cogs.settings", "cogs.help")
+"""The cogs, loaded in this order."""
+
+_MESSAGES_KEPT = 100
+_LONGEST_RATE_LIMIT_SECONDS = 60
+_LONGEST_GOODBYE_SECONDS = 5
+_DAY_SECONDS = 86_400
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """What the cogs work with."""
+
+    settings: Settings
+    memory: Memory
+    desk: Desk
+    reception: Reception
+
+
+class KibitzClient(commands.AutoShardedBot):
+    """One connection to Discord per shard, and the cogs."""
+
+    def __init__(self, settings: Settings) -> None:
+        use_addresses(settings.discord)
+        super().__init__(
+            command_prefix=(),
+            help_command=None,
+            intents=_intents(settings),
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            max_messages=_MESSAGES_KEPT,
+            max_ratelimit_timeout=_LONGEST_RATE_LIMIT_SECONDS,
+            allowed_mentions=discord.AllowedMentions.none(),
+            allowed_contexts=discord.app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True),
+            allowed_installs=discord.app_commands.AppInstallationType(guild=True, user=True),
+            shard_count=settings.discord.shard_count or None,
+        )
+        self.shard_ids = list(settings.discord.shard_ids) or None
+        self.tasks = Tasks()
+        self.is_stopping = False
+        self._settings = settings
+        self._gateway = URL(settings.discord.gateway_url)
+        self._standing = Tasks()
+        self._house: House | None = None
+
+    def attach(self, house: House) -> None:
+        """Give the cogs what they work with, before the client starts."""
+        self._house = house
+
+    @property
+    def house(self) -> House:
+        """What the cogs work with. Raises RuntimeError before `attach`."""
+        if self._house is None:
+            raise RuntimeError("nothing is attached to the client")
+        return self._house
+
+    async def setup_hook(self) -> None:
+        """After the login, before the first connection to the gateway."""
+        await self.tree.set_translator(CommandTranslator())
+        for name in EXTENSIONS:
+            await self.load_extension(name)
+        if self.application_id is not None:
+            await sync_commands(self.tree, application_id=self.application_id, settings=self._settings)
+        self._standing.spawn(self._keep_house(), name="upkeep")
+        path = heartbeat_file(self._settings)
+        self._standing.spawn(beat(path, self._is_connected), name="heartbeat")
+
+    async def _keep_house(self) -> None:
+        """Once connected, go on with what an earlier process left; then once a day forget what is too old."""
+        await self.wait_until_ready()
+        resumed = await self.house.desk.resume(self)
+        if resumed:
+            _log.info("going on with %d questions", resumed)
+        while True:
+            oldest = datetime.now(UTC) - timedelta(days=self._settings.data.keep_days)
+            gone = await self.house.memory.prune(turns_before=oldest, clips_before=oldest)
+            _log.debug("%d rows were too old", gone)
+            await asyncio.sleep(_DAY_SECONDS)
+
+    async def wind_down(self) -> None:
+        """Take no new work, give what runs its time, and leave; what does not end in time is cancelled."""
+        self.is_stopping = True
+        await self.tasks.finish(self._settings.jobs.shutdown_seconds)
+        try:
+            async with asyncio.timeout(_LONGEST_GOODBYE_SECONDS):
+                await self.close()
+        except TimeoutError:
+            _log.warning("Discord did not close the connection in time")
+
+    async def close(self) -> None:
+        """Leave Discord."""
+        await self._standing.finish(0)
+        await super().close()
+
+    async def __aexit__(self, *_: object) -> None:
+        """As the library does it, but a farewell that was broken off is not waited for again."""
+        if not self.is_closed():
+            await self.close()
+
+    async def on_message(self, message: discord.Message, /) -> None:
+        """Messages are the cogs' to read; the library would look for prefix commands in them."""
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        warn_of_missing(guild)
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        warn_of_missing(guild)
+
+    async def on_shard_connect(self, shard_id: int) -> None:
+        """A new session: the place where it may be resumed is known from here on."""
+        socket = self._get_websocket(shard_id=shard_id)
+        socket.gateway = resume_address(socket.gateway, self._gateway)
+
+    async def launch_shard(self, gateway: URL, shard_id: int, *, initial: bool = False) -> None:
+        """Connect a shard for the first time."""
+        await super().launch_shard(launch_address(gateway, self._gateway), shard_id, initial=initial)
+
+    def _is_connected(self) -> bool:
+        return self.is_ready() and not any(shard.is_closed() for shard in self.shards.values())
+
+
+def _intents(settings: Settings) -> discord.Intents:
+    return discord.Intents(
+        guilds=True,
+        guild_messages=True,
+        dm_messages=True,
+        voice_states=True,
+        message_content=settings.discord.message_content,
+    )

@@ -1,0 +1,246 @@
+"""One question on Discord from receipt to delivery: queued, worked on, shown, answered, or told why not."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import discord
+
+from bot.config import JobSettings
+from bot.discord_io.buttons import answer_view, cancel_view
+from bot.discord_io.delivery import deliver
+from bot.discord_io.exports import exports, pictures, spoken_lines, timeline_line, transcripts
+from bot.discord_io.progress import JobMessage
+from bot.discord_io.surface import RestoredSurface, Surface
+from bot.discord_io.telling import unforeseen
+from bot.domain.ask import Ask, AskKind
+from bot.domain.clock import clock_time
+from bot.domain.conversation import MessageRef, PlaceSettings, SpeakWhen
+from bot.domain.errors import BotError, DeliveryError, QuotaError
+from bot.domain.sentence import sentence
+from bot.domain.timeline import Notice
+from bot.jobs.intake import Accepted, Intake
+from bot.locales import Catalogue, catalogue
+from bot.memory.store import Memory
+from bot.pipeline.together import together
+from bot.services.chat import ChatService, Done
+from bot.services.turnstile import Turnstile
+from bot.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+_MOST_ATTEMPTS = 3
+_STALE = timedelta(hours=1)
+_LAST_WORD_SECONDS = 5.0
+_SPEAKABLE = (AskKind.ASK, AskKind.SUMMARIZE)
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class _Job:
+    """A question in flight. `stopped_by_hand`: somebody pressed Cancel, as opposed to the whole bot stopping."""
+
+    ask: Ask
+    keeps: bool = True
+    notes: tuple[Notice, ...] = ()
+    task: "asyncio.Task[None] | None" = None
+    stopped_by_hand: bool = False
+
+
+class Desk:
+    """Takes questions, serves them in turn, and answers each exactly once."""
+
+    def __init__(
+        self, chat: ChatService, memory: Memory, intake: Intake, settings: JobSettings, *, tasks: Tasks
+    ) -> None:
+        self._chat = chat
+        self._memory = memory
+        self._intake = intake
+        self._settings = settings
+        self._tasks = tasks
+        self._turnstile = Turnstile(
+            at_once=settings.max_running,
+            per_person=settings.max_running_per_person,
+            most_waiting=settings.max_waiting,
+        )
+        self._jobs: dict[str, _Job] = {}
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a further question would be refused."""
+        return self._turnstile.is_full
+
+    def asker_of(self, job_id: str) -> int | None:
+        """Who asked what is being worked on; None when it is not."""
+        job = self._jobs.get(job_id)
+        return None if job is None else job.ask.asker_id
+
+    def cancel(self, job_id: str) -> bool:
+        """Stop a question; False when it is not in flight."""
+        job = self._jobs.get(job_id)
+        if job is None or job.task is None:
+            return False
+        job.stopped_by_hand = True
+        return job.task.cancel()
+
+    async def take(
+        self,
+        ask: Ask,
+        surface: Surface,
+        *,
+        place: PlaceSettings,
+        notes: tuple[Notice, ...] = (),
+        reply_to: MessageRef | None = None,
+        keeps: bool = True,
+    ) -> None:
+        """Begin to work on a question; what comes of it appears on `surface`, with `notes` below it.
+
+        `keeps` False: it is not gone on with after a restart, because it could not be answered in private then.
+        Asked twice, as when an event is repeated, it is answered once.
+        """
+        if ask.job_id in self._jobs:
+            return
+        job = _Job(ask=ask, keeps=keeps, notes=notes)
+        self._jobs[ask.job_id] = job
+        try:
+            if keeps and not await self._intake.accept(ask, reply_to=reply_to):
+                del self._jobs[ask.job_id]
+                return
+        except BaseException:
+            self._jobs.pop(ask.job_id, None)
+            raise
+        self._begin(job, surface, place)
+
+    async def resume(self, client: discord.Client) -> int:
+        """Go on with what an earlier process left; returns how many."""
+        left = await self._intake.unfinished()
+        for accepted in left:
+            channel = client.get_channel(accepted.ask.key.channel_id)
+            parent_id = channel.parent_id if isinstance(channel, discord.Thread) else accepted.ask.key.channel_id
+            place = await self._memory.settings_for(accepted.ask.key.server_id, parent_id)
+            job = _Job(ask=accepted.ask)
+            self._jobs[accepted.ask.job_id] = job
+            self._begin(job, self._restored(client, accepted), place)
+        return len(left)
+
+    def _restored(self, client: discord.Client, accepted: Accepted) -> Surface:
+        ask = accepted.ask
+        return RestoredSurface(
+            client.get_partial_messageable(ask.key.channel_id, guild_id=ask.key.server_id),
+            client=client,
+            job_id=ask.job_id,
+            words=catalogue(ask.locale),
+            shown=accepted.shown,
+            reply_to=accepted.reply_to,
+        )
+
+    def _begin(self, job: _Job, surface: Surface, place: PlaceSettings) -> None:
+        work = self._serve(job, surface, place)
+        job.task = self._tasks.spawn(work, name=f"job {job.ask.job_id}")
+        job.task.add_done_callback(lambda _task: self._jobs.pop(job.ask.job_id, None))
+
+    async def _serve(self, job: _Job, surface: Surface, place: PlaceSettings) -> None:
+        """All that may happen to a question ends here, with a word to the person."""
+        ask, words = job.ask, catalogue(job.ask.locale)
+        try:
+            if job.keeps:
+                self._check_still_wanted(ask, await self._intake.claimed(ask.job_id))
+            done = await self._work(job, surface, words, place)
+            await self._hand_over(job, done, surface, place)
+        except asyncio.CancelledError:
+            await self._last_word(job, surface, words)
+            raise
+        except DeliveryError as error:
+            log.warning("job %s: not delivered: %s", ask.job_id, error.code)
+            await self._tell(surface, error)
+        except BotError as error:
+            log.info("job %s: %s", ask.job_id, error.code)
+            await self._tell(surface, error)
+        except Exception:
+            log.exception("job %s failed", ask.job_id)
+            await self._tell(surface, unforeseen())
+        if job.keeps:
+            await self._intake.finished(ask.job_id)
+
+    def _check_still_wanted(self, ask: Ask, attempts: int) -> None:
+        """A question that was interrupted too often, or too long ago, is closed with a word."""
+        if attempts > _MOST_ATTEMPTS:
+            raise BotError("gave_up", "I was interrupted at this several times. Ask again, or try a shorter clip.")
+        if attempts > 1 and datetime.now(UTC) - ask.asked_at > _STALE:
+            raise BotError("too_late", "I was away for too long to answer this in time. Ask again if it still matters.")
+
+    async def _work(self, job: _Job, surface: Surface, words: Catalogue, place: PlaceSettings) -> Done:
+        """Wait for a turn, then do it, with the progress on show."""
+        message = JobMessage(surface, words, view=cancel_view(job.ask.job_id, words))
+        async with message.following():
+            _, done = await together(self._show(job, message), self._in_turn(job.ask, message, place))
+        return done
+
+    async def _in_turn(self, ask: Ask, message: JobMessage, place: PlaceSettings) -> Done:
+        async with self._turnstile.turn(ask.asker_id, message.waiting):
+            try:
+                async with asyncio.timeout(self._settings.max_seconds):
+                    return await self._chat.serve(ask, place, message)
+            except TimeoutError as error:
+                limit = clock_time(self._settings.max_seconds)
+                raise BotError(
+                    "job_too_long",
+                    sentence("This took longer than {limit} and was stopped. Try a shorter clip.", limit=limit),
+                ) from error
+
+    async def _show(self, job: _Job, message: JobMessage) -> None:
+        shown = await message.open()
+        if job.keeps:
+            await self._intake.showed(job.ask.job_id, shown)
+
+    async def _hand_over(self, job: _Job, done: Done, surface: Surface, place: PlaceSettings) -> None:
+        """Put what was done where it was asked for."""
+        ask, words = job.ask, catalogue(job.ask.locale)
+        view = answer_view(
+            ask.job_id,
+            words,
+            has_clip=bool(done.timelines),
+            has_picture=done.has_picture,
+            may_speak=ask.kind in _SPEAKABLE and done.voice is None and place.speak is not SpeakWhen.NEVER,
+        )
+        match ask.kind:
+            case AskKind.STORYBOARD:
+                refs = [await surface.finish(words("The frames that were looked at."), files=pictures(done, words))]
+            case AskKind.TIMELINE:
+                refs = [await surface.finish(timeline_line(done, words), files=exports(done, ask.form), view=view)]
+            case AskKind.SPEAK:
+                refs = [await surface.finish(words("Spoken:"))]
+                if done.voice is not None:
+                    refs.append(await surface.voice(done.voice))
+            case AskKind.TRANSCRIBE if not ask.clips:
+                refs = [await surface.finish(words("The transcript."), files=transcripts(done))]
+            case _:
+                text = spoken_lines(done, words) if ask.kind is AskKind.TRANSCRIBE else done.text
+                refs = await deliver(
+                    text, surface=surface, words=words, notices=(*done.notices, *job.notes), view=view, voice=done.voice
+                )
+        for ref in refs:
+            await self._memory.add_reply(ask.job_id, ref)
+
+    async def _last_word(self, job: _Job, surface: Surface, words: Catalogue) -> None:
+        """Said while the task is being cancelled, so within a limit."""
+        try:
+            async with asyncio.timeout(_LAST_WORD_SECONDS):
+                if job.stopped_by_hand:
+                    if job.keeps:
+                        await self._intake.finished(job.ask.job_id)
+                    await surface.finish(words("Stopped. Nothing more is spent on this."))
+                else:
+                    await surface.show(words("I am being restarted and will go on with this in a moment."))
+        except (TimeoutError, BotError) as error:
+            log.info("job %s: no last word: %s", job.ask.job_id, type(error).__name__)
+
+    async def _tell(self, surface: Surface, error: BotError) -> None:
+        said = error.public
+        if isinstance(error, QuotaError) and error.resets_at is not None:
+            at = f"<t:{int(error.resets_at.timestamp())}:R>"
+            said = sentence("{what} The limit ends {at}.", what=error.public, at=at)
+        try:
+            await surface.fail(said)
+        except DeliveryError as lost:
+            log.warning("an error could not be told: %s", lost.code)

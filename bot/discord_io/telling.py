@@ -1,0 +1,45 @@
+"""Errors told to the person who used a command, a button or a form: one private sentence, whatever happened."""
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import discord
+
+from bot.domain.errors import BotError
+from bot.locales import catalogue
+
+log = logging.getLogger(__name__)
+
+
+def unforeseen() -> BotError:
+    """What people are told when the cause is nobody's business but the log's."""
+    return BotError("unforeseen", "Something went wrong here. Ask again; if it stays so, tell whoever runs this bot.")
+
+
+@asynccontextmanager
+async def told(interaction: discord.Interaction[Any]) -> AsyncGenerator[None]:
+    """Nothing that goes wrong inside leaves the person without a word."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever it was, the person is told, and the log has the cause
+        await tell(interaction, error)
+
+
+async def tell(interaction: discord.Interaction[Any], error: Exception) -> None:
+    """One sentence that only this person sees."""
+    if not isinstance(error, BotError):
+        log.error("interaction %s failed", interaction.id, exc_info=error)
+        error = unforeseen()
+    else:
+        log.info("interaction %s: %s", interaction.id, error.code)
+    said = f"⚠️ {catalogue(interaction.locale.value).of(error.public)}"
+    try:
+        if interaction.response.is_done():
+            await interaction.followup.send(said, ephemeral=True)
+        else:
+            await interaction.response.send_message(said, ephemeral=True)
+    except (discord.DiscordException, aiohttp.ClientError, OSError) as lost:
+        log.warning("interaction %s: the error could not be told: %s", interaction.id, type(lost).__name__)

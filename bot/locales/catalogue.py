@@ -1,0 +1,66 @@
+"""Message catalogues: English sentences in the language of whoever reads them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from gettext import GNUTranslations, NullTranslations
+from importlib.resources import files
+from io import BytesIO
+
+from babel import Locale
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from bot.domain.sentence import Sentence
+
+DOMAIN = "kibitz"
+ENGLISH = "en"
+# The catalogue each language is served from, whatever its script or country.
+TRANSLATED = {"zh": "zh_CN"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """Sentences in one language; English where there is no translation. Callable: `words("Hello {name}", name=…)`."""
+
+    locale: Locale
+    translations: NullTranslations = field(repr=False)
+
+    def __call__(self, template: str, /, **values: object) -> str:
+        """The template in this language, its {names} filled in; values that are Sentences are translated, too."""
+        return self.translations.gettext(template).format_map(self._said(values))
+
+    def plural(self, one: str, many: str, n: int, /, **values: object) -> str:
+        """`one` or `many`, as this language counts `n`; both may use {n}."""
+        return self.translations.ngettext(one, many, n).format_map(self._said({**values, "n": n}))
+
+    def of(self, text: str) -> str:
+        """A Sentence by its template, any other text word for word."""
+        if not isinstance(text, Sentence):
+            return self.translations.gettext(text) if text else text
+        if text.plural is None:
+            return self(text.template, **text.values)
+        many, n = text.plural
+        return self.translations.ngettext(text.template, many, n).format_map(self._said(text.values))
+
+    def _said(self, values: Mapping[str, object]) -> dict[str, object]:
+        return {name: self.of(value) if isinstance(value, Sentence) else value for name, value in values.items()}
+
+
+def catalogue(locale: str | None) -> Catalogue:
+    """The sentences for a locale such as "zh-TW" or "en-GB"; English for one without translations and for None."""
+    language = (locale or ENGLISH).replace("_", "-").partition("-")[0].lower()
+    return _load(TRANSLATED.get(language, ENGLISH))
+
+
+@lru_cache
+def _load(name: str) -> Catalogue:
+    locale = Locale.parse(name)
+    if name == ENGLISH:
+        return Catalogue(locale=locale, translations=NullTranslations())
+    source = files("bot.locales").joinpath(name, "LC_MESSAGES", f"{DOMAIN}.po")
+    compiled = BytesIO()
+    with source.open("rb") as written:
+        write_mo(compiled, read_po(written, locale=locale))
+    compiled.seek(0)
+    return Catalogue(locale=locale, translations=GNUTranslations(compiled))

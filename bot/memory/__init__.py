@@ -1,0 +1,1 @@
+"""What is remembered of clips, conversations and places. Rows never leave this room."""

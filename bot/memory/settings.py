@@ -1,0 +1,87 @@
+"""Rows of settings: what a channel or a server sets for itself."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TypedDict, cast
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.database.codec import to_json
+from bot.database.tables import SettingRow
+from bot.domain.conversation import AnswersWhen, PlaceSettings, SpeakWhen
+
+_PLACE = TypeAdapter(PlaceSettings)
+_NAMES = frozenset(field.name for field in fields(PlaceSettings))
+_NOWHERE = 0  # no id of Discord's: a direct message has no server, a whole server no channel
+
+
+class OwnSettings(TypedDict, total=False):
+    """What is set in one place itself; named as in PlaceSettings."""
+
+    language: str
+    voice: str
+    speak: SpeakWhen
+    answers: AnswersWhen
+    ask_roles: tuple[int, ...]
+    speak_roles: tuple[int, ...]
+
+
+def checked(changes: Mapping[str, object]) -> dict[str, object]:
+    """The changes with their values as PlaceSettings has them; raises ValueError on a name or value it has not."""
+    unknown = changes.keys() - _NAMES
+    if unknown:
+        raise ValueError(f"no such setting: {', '.join(sorted(unknown))}")
+    return {name: None if value is None else _value(name, value) for name, value in changes.items()}
+
+
+async def own(session: AsyncSession, server_id: int | None, channel_id: int | None) -> OwnSettings:
+    """Values that another version wrote and this one does not know are left out."""
+    server, channel = _place(server_id, channel_id)
+    rows = await session.scalars(
+        select(SettingRow).where(SettingRow.server_id == server, SettingRow.channel_id == channel)
+    )
+    return cast("OwnSettings", {row.name: value for row in rows if (value := _known(row)) is not None})
+
+
+async def effective(session: AsyncSession, server_id: int | None, channel_id: int) -> PlaceSettings:
+    """The channel's own over the server's over the defaults."""
+    whole = OwnSettings() if server_id is None else await own(session, server_id, None)
+    return _PLACE.validate_python({**whole, **await own(session, server_id, channel_id)})
+
+
+async def change(
+    session: AsyncSession, server_id: int | None, channel_id: int | None, changes: Mapping[str, object]
+) -> None:
+    """Takes checked changes."""
+    server, channel = _place(server_id, channel_id)
+    for name, value in changes.items():
+        if value is not None:
+            row = SettingRow(server_id=server, channel_id=channel, name=name, value=to_json(value))
+            await session.merge(row)
+            continue
+        await session.execute(
+            delete(SettingRow).where(
+                SettingRow.server_id == server, SettingRow.channel_id == channel, SettingRow.name == name
+            )
+        )
+
+
+def _place(server_id: int | None, channel_id: int | None) -> tuple[int, int]:
+    if server_id is None and channel_id is None:
+        raise ValueError("no place: direct messages share no settings")
+    return server_id or _NOWHERE, channel_id or _NOWHERE
+
+
+def _value(name: str, raw: object) -> object:
+    return getattr(_PLACE.validate_python({name: raw}), name)
+
+
+def _known(row: SettingRow) -> object:
+    """None: another version wrote it."""
+    try:
+        return _value(row.name, json.loads(row.value)) if row.name in _NAMES else None
+    except ValidationError:
+        return None

@@ -1,0 +1,38 @@
+"""Who may use what in a place."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from bot.domain.conversation import PlaceSettings, SpeakWhen
+from bot.domain.errors import BotError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """What of a person decides: their id, the roles they hold here, and whether they look after this place."""
+
+    person_id: int
+    role_ids: Collection[int] = ()
+    is_moderator: bool = False
+
+
+def check_may_ask(person: Person, place: PlaceSettings) -> None:
+    """Raises BotError (code not_allowed) for somebody who may not ask here."""
+    if not _has_one_of(person, place.ask_roles):
+        raise BotError(
+            "not_allowed", "Here only people with certain roles may ask me. Ask a moderator, or ask me elsewhere."
+        )
+
+
+def may_hear(person: Person, place: PlaceSettings) -> bool:
+    """Whether an answer may be spoken to this person here."""
+    return place.speak is not SpeakWhen.NEVER and _has_one_of(person, place.speak_roles)
+
+
+def may_steer(person: Person, asker_id: int) -> bool:
+    """Whether somebody may stop or delete what another asked for."""
+    return person.is_moderator or person.person_id == asker_id
+
+
+def _has_one_of(person: Person, roles: Collection[int]) -> bool:
+    return person.is_moderator or not roles or not set(roles).isdisjoint(person.role_ids)

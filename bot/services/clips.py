@@ -1,0 +1,294 @@
+"""Clips as people post them: fetched, understood once however many ask, and remembered by their content."""
+
+import asyncio
+import hashlib
+from contextlib import ExitStack, aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from bot.domain.answer import AnswerMode
+from bot.domain.conversation import ClipRef, MediaSource
+from bot.domain.errors import MediaError
+from bot.domain.events import (
+    JobEvent,
+    MediaProbed,
+    NoticeRaised,
+    RunEnded,
+    RunListener,
+    RunStarted,
+    Stage,
+    UsageRecorded,
+)
+from bot.domain.media import AudioChunk, Frame, MediaFile, MediaProbe
+from bot.domain.role import Role
+from bot.domain.timeline import Notice, NoticeCode
+from bot.domain.understanding import Heard, Seen
+from bot.media.frames import sample_frames
+from bot.media.intake import open_media
+from bot.media.probe import probe
+from bot.media.storyboard import draw_storyboard
+from bot.media.workspace import Workspace
+from bot.memory.store import Memory
+from bot.pipeline.crew import Crew
+from bot.pipeline.fusion import frames_to_hold
+from bot.pipeline.run import Run
+from bot.pipeline.video import Known, Understanding, recall, transcribe, understand
+
+_DEGRADED = frozenset({NoticeCode.CAPTIONS_MISSING, NoticeCode.TRANSCRIPT_MISSING, NoticeCode.FALLBACK_USED})
+_DEGRADED_KEEPS = timedelta(minutes=10)
+
+
+class MediaFetcher(Protocol):
+    """Brings an attachment here."""
+
+    async def fetch(self, source: MediaSource, folder: Path) -> Path:
+        """Save it in `folder`, return where. Raises MediaError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """A clip that was understood."""
+
+    ref: ClipRef
+    has_picture: bool
+    understanding: Understanding = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storyboard:
+    """The chosen frames of a clip on one sheet, and their times in seconds."""
+
+    png: bytes = field(repr=False)
+    at_seconds: tuple[float, ...]
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class _Flight:
+    """The one piece of work on a clip that all who ask about it wait for."""
+
+    sha256: str
+    watchers: list[RunListener]
+    looks: bool
+    run: Run
+    task: "asyncio.Task[Understanding]"
+    is_billed: bool = False
+
+
+class ClipService:
+    """Understands clips for one crew. `folder` holds the workspaces."""
+
+    def __init__(self, crew: Crew, memory: Memory, fetcher: MediaFetcher, *, folder: Path) -> None:
+        self._crew = crew
+        self._memory = memory
+        self._fetcher = fetcher
+        self._folder = folder
+        self._flights: dict[str, _Flight] = {}
+        models = {role: [(ref.provider, ref.model) for ref in refs] for role, refs in crew.models.items()}
+        self._seen_recipe = _recipe(
+            models[Role.CAPTIONS],
+            crew.frames_per_request,
+            crew.caption_edge_px,
+            crew.caption_detail,
+            crew.limits.max_frames,
+            crew.answer_language,
+        )
+        self._heard_recipe = _recipe(models[Role.TRANSCRIPTS], crew.spoken_language, crew.keywords)
+
+    async def understood(
+        self, run: Run, source: MediaSource, *, sha256: str | None = None, mode: AnswerMode, looks: bool = True
+    ) -> Clip:
+        """A clip in words, from memory where it is known; `looks` False: only its sound.
+
+        `sha256` is the digest of its content where that is known. Raises MediaError and ProviderError.
+        """
+        sha256 = sha256 or await self._memory.digest_of(source.attachment_id)
+        if sha256 is not None:
+            remembered = await self._remembered(run, sha256, looks=looks)
+            if remembered is not None:
+                facts, understanding = remembered
+                return Clip(
+                    ref=ClipRef(sha256=sha256, source=source),
+                    has_picture=facts.has_video,
+                    understanding=understanding,
+                )
+        step = Run(Steps(run.listener))
+        with ExitStack() as stack:
+            file, facts = await self._open(step, source, stack)
+            understanding = await self._shared(run, file, facts, stack, mode=mode, looks=looks)
+        run.notice(*understanding.timeline.notices)
+        return Clip(
+            ref=ClipRef(sha256=file.sha256, source=source), has_picture=facts.has_video, understanding=understanding
+        )
+
+    async def storyboard(self, run: Run, source: MediaSource) -> Storyboard:
+        """The chosen frames with their times. Raises MediaError, also when there is no picture."""
+        step = Run(Steps(run.listener))
+        with ExitStack() as stack:
+            file, facts = await self._open(step, source, stack)
+            if not facts.has_video:
+                raise MediaError("media_no_picture", "There is only sound in this file, no picture to show.")
+            async with step.stage(Stage.FRAMES), aclosing(sample_frames(file, facts, self._crew.limits)) as items:
+                frames = [item async for item in items if isinstance(item, Frame)]
+            return Storyboard(png=await draw_storyboard(frames), at_seconds=tuple(frame.at_seconds for frame in frames))
+
+    async def _remembered(self, run: Run, sha256: str, *, looks: bool) -> tuple[MediaProbe, Understanding] | None:
+        """What memory holds, when that is all that is wanted."""
+        facts, known = await asyncio.gather(self._memory.facts(sha256), self._known(sha256))
+        if facts is None:
+            return None
+        if not looks and known.heard is not None:
+            return facts, _recalled(run, Known(heard=known.heard))
+        return (facts, _recalled(run, known)) if looks and known.suffices(facts) else None
+
+    async def _known(self, sha256: str) -> Known:
+        seen, heard = await asyncio.gather(
+            self._memory.seen(sha256, self._seen_recipe), self._memory.heard(sha256, self._heard_recipe)
+        )
+        return Known(seen=seen, heard=heard)
+
+    async def _open(self, step: Run, source: MediaSource, stack: ExitStack) -> tuple[MediaFile, MediaProbe]:
+        """Fetch, check and probe; the file lives as long as `stack`."""
+        folder = stack.enter_context(Workspace(self._folder)).path
+        async with step.stage(Stage.FETCH):
+            path = await self._fetcher.fetch(source, folder)
+        async with step.stage(Stage.PROBE):
+            file = await open_media(path, self._crew.limits)
+            facts = await self._memory.facts(file.sha256) or await probe(file, self._crew.limits)
+        step.listener.event(
+            MediaProbed(
+                job_id=step.job_id,
+                at_seconds=step.at_seconds,
+                kind=facts.kind,
+                duration_seconds=facts.duration_seconds,
+                has_video=facts.has_video,
+                has_audio=facts.has_audio,
+            )
+        )
+        await self._memory.keep_digest(source, file.sha256)
+        await self._memory.keep_facts(file.sha256, facts)
+        return file, facts
+
+    async def _shared(
+        self, run: Run, file: MediaFile, facts: MediaProbe, stack: ExitStack, *, mode: AnswerMode, looks: bool
+    ) -> Understanding:
+        """Join the work on these bytes that is under way, or begin it; the file then belongs to that work."""
+        while (flight := self._flights.get(file.sha256)) is not None:
+            if flight.looks or not looks:
+                stack.close()
+                return await self._join(flight, run)
+            await asyncio.wait([flight.task])
+        known = await self._known(file.sha256)
+        watchers: list[RunListener] = []
+        step = Run(_Broadcast(watchers))
+        work = self._work(step, file, facts, known, stack.pop_all(), mode=mode, looks=looks)
+        task = asyncio.create_task(work, name=f"clip-{step.job_id}")
+        flight = _Flight(sha256=file.sha256, watchers=watchers, looks=looks, run=step, task=task)
+        self._flights[file.sha256] = flight
+        task.add_done_callback(lambda _task: self._land(flight))
+        return await self._join(flight, run)
+
+    def _land(self, flight: _Flight) -> None:
+        if self._flights.get(flight.sha256) is flight:
+            del self._flights[flight.sha256]
+
+    async def _join(self, flight: _Flight, run: Run) -> Understanding:
+        """Wait for the shared work; the last to give up ends it."""
+        flight.watchers.append(run.listener)
+        try:
+            understanding = await asyncio.shield(flight.task)
+        finally:
+            flight.watchers.remove(run.listener)
+            if not flight.watchers and not flight.task.done():
+                self._land(flight)
+                flight.task.cancel()
+                await asyncio.gather(flight.task, return_exceptions=True)
+        if not flight.is_billed:
+            flight.is_billed = True
+            run.used(flight.run.usages)
+        return understanding
+
+    async def _work(
+        self,
+        step: Run,
+        file: MediaFile,
+        facts: MediaProbe,
+        known: Known,
+        stack: ExitStack,
+        *,
+        mode: AnswerMode,
+        looks: bool,
+    ) -> Understanding:
+        with stack:
+            if not looks:
+                heard = known.heard or await transcribe(step, self._crew, file, facts)
+                await self._keep(file.sha256, Known(heard=heard))
+                return _recalled(step, Known(heard=heard))
+            hold = frames_to_hold(mode, facts.kind, self._crew)
+            understanding = await understand(step, self._crew, file, facts, hold_frames=hold, known=known)
+            await self._keep(file.sha256, understanding.known)
+            return understanding
+
+    async def _keep(self, sha256: str, known: Known) -> None:
+        if known.seen is not None:
+            await self._memory.keep_seen(
+                sha256, self._seen_recipe, known.seen, fresh_until=_fresh_until(known.seen.notices)
+            )
+        if known.heard is not None:
+            await self._memory.keep_heard(
+                sha256, self._heard_recipe, known.heard, fresh_until=_fresh_until(known.heard.notices)
+            )
+
+
+class Steps:
+    """Passes on what one step of a run reports, without the frame and the sums that belong to the run itself."""
+
+    def __init__(self, listener: RunListener) -> None:
+        self._listener = listener
+
+    def event(self, event: JobEvent) -> None:
+        if not isinstance(event, RunStarted | RunEnded | UsageRecorded | NoticeRaised):
+            self._listener.event(event)
+
+    def text(self, delta: str) -> None:
+        self._listener.text(delta)
+
+    def audio(self, chunk: AudioChunk) -> None:
+        self._listener.audio(chunk)
+
+
+class _Broadcast:
+    """Steps of shared work, told to all who wait for it."""
+
+    def __init__(self, watchers: list[RunListener]) -> None:
+        self._watchers = watchers
+
+    def event(self, event: JobEvent) -> None:
+        for watcher in self._watchers:
+            Steps(watcher).event(event)
+
+    def text(self, delta: str) -> None:
+        """No answer is written here."""
+
+    def audio(self, chunk: AudioChunk) -> None:
+        """Nor spoken."""
+
+
+def _recalled(run: Run, known: Known) -> Understanding:
+    """From memory alone; a half that is not known is one that such a file does not have."""
+    heard = known.heard or Heard()
+    return Understanding(timeline=recall(run, known.seen or Seen(), heard), known=known, language=heard.language)
+
+
+def _recipe(*ingredients: object) -> str:
+    """What a result depends on besides the clip, as a short key."""
+    return hashlib.sha256(repr(ingredients).encode()).hexdigest()[:16]
+
+
+def _fresh_until(notices: tuple[Notice, ...]) -> datetime | None:
+    """What came out worse than it could is tried again soon."""
+    if any(notice.code in _DEGRADED for notice in notices):
+        return datetime.now(UTC) + _DEGRADED_KEEPS
+    return None

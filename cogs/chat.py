@@ -1,0 +1,143 @@
+"""Ways to talk without a command: mentions, replies, direct messages, voice messages, channels with all answered."""
+
+import logging
+import re
+from dataclasses import dataclass, field
+
+import discord
+from discord.ext import commands
+
+from bot.discord_io.attachments import sources_of
+from bot.discord_io.client import KibitzClient
+from bot.discord_io.identity import key_of, locale_of, ref_of, settings_channel
+from bot.discord_io.reception import Reception, Wish
+from bot.domain.conversation import AnswersWhen, MediaSource, MessageRef, PlaceSettings
+from bot.domain.errors import BotError
+from bot.memory.store import Memory
+
+log = logging.getLogger(__name__)
+
+_HAN = re.compile(r"[\u3400-\u9fff]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Replied:
+    """The message that a message replies to, as far as it can be seen; `is_hidden`: it is there, and cannot."""
+
+    job_id: str | None = None
+    clips: tuple[MediaSource, ...] = field(default=())
+    is_ours: bool = False
+    is_hidden: bool = False
+
+
+class Chat(commands.Cog):
+    """Listens to messages."""
+
+    def __init__(self, client: KibitzClient) -> None:
+        self._client = client
+        self._reception: Reception = client.house.reception
+        self._memory: Memory = client.house.memory
+
+    @commands.Cog.listener()
+    async def on_message(self, message: discord.Message) -> None:
+        if message.author.bot or message.webhook_id is not None or self._client.is_stopping:
+            return
+        if message.type not in {discord.MessageType.default, discord.MessageType.reply}:
+            return
+        replied = await self._replied(message)
+        is_called = message.guild is None or replied.is_ours or self._mentions_us(message)
+        if not is_called and not self._client.house.settings.discord.message_content:
+            return
+        place = await self._memory.settings_for(key_of(message).server_id, settings_channel(message))
+        if is_called or place.answers is AnswersWhen.ALWAYS:
+            await self._answer(message, replied, place)
+
+    @commands.Cog.listener()
+    async def on_raw_message_delete(self, gone: discord.RawMessageDeleteEvent) -> None:
+        await self._memory.forget_message(MessageRef(channel_id=gone.channel_id, message_id=gone.message_id))
+
+    @commands.Cog.listener()
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        await self._memory.forget_server(guild.id)
+
+    async def _answer(self, message: discord.Message, replied: _Replied, place: PlaceSettings) -> None:
+        question = self._question(message)
+        own = sources_of(message)
+        voices = tuple(source for source in own if source.is_voice_message)
+        clips = tuple(source for source in own if not source.is_voice_message)
+        wish = Wish(
+            question=question,
+            clips=clips or replied.clips,
+            voice_question=voices[0] if voices and question is None else None,
+            follows=replied.job_id,
+            speak=True if voices else None,
+        )
+        locale = "zh-CN" if _HAN.search(question or "") else place.language or locale_of(message)
+        problem = _switched_off() if place.answers is AnswersWhen.NEVER else None
+        problem = problem or _problem(wish, replied, has_words=bool(message.content or own))
+        self._client.tasks.spawn(_type(message.channel), name="typing")
+        await self._reception.by_message(
+            message, wish, client=self._client, place=place, locale=locale, problem=problem
+        )
+
+    async def _replied(self, message: discord.Message) -> _Replied:
+        """What a reply replies to. The author of a message is never hidden, its content may be."""
+        reference = message.reference
+        if reference is None or reference.message_id is None or message.type is not discord.MessageType.reply:
+            return _Replied()
+        target = reference.resolved
+        if not isinstance(target, discord.Message):
+            return _Replied(is_hidden=True)
+        turn = await self._memory.turn_of_message(ref_of(target))
+        job_id = None if turn is None else turn.job_id
+        if self._client.user is not None and target.author.id == self._client.user.id:
+            return _Replied(job_id=job_id, is_ours=True)
+        clips = sources_of(target)
+        return _Replied(job_id=job_id, clips=clips, is_hidden=not (clips or target.content or job_id))
+
+    def _mentions_us(self, message: discord.Message) -> bool:
+        """By name, or by the role that came with the invitation, which lists offer beside the name."""
+        ours = message.guild.self_role if message.guild else None
+        return self._client.user in message.mentions or (ours is not None and ours in message.role_mentions)
+
+    def _question(self, message: discord.Message) -> str | None:
+        """The words of a message without the call to us; None without any."""
+        text = message.content
+        if self._client.user is not None:
+            text = re.sub(rf"<@!?{self._client.user.id}>", " ", text)
+        ours = message.guild.self_role if message.guild else None
+        if ours is not None:
+            text = text.replace(ours.mention, " ")
+        return " ".join(text.split(" ")).strip() or None
+
+
+def _switched_off() -> BotError:
+    return BotError("switched_off", "In this channel I answer commands only. Use /ask.")
+
+
+def _problem(wish: Wish, replied: _Replied, *, has_words: bool) -> BotError | None:
+    """Why a message cannot be understood: Discord hides from us what it says or what it replies to."""
+    if replied.is_ours and not has_words:
+        return BotError(
+            "message_hidden",
+            "Discord shows me only messages that mention me. Reply with the mention switched on, or use /ask.",
+        )
+    if replied.is_hidden and not wish.clips and wish.voice_question is None:
+        return BotError(
+            "reply_hidden",
+            "Discord does not show me the message you reply to. Open its menu, choose Apps and then Ask about this.",
+        )
+    return None
+
+
+async def _type(channel: discord.abc.Messageable) -> None:
+    """Show at once that something happens; the progress follows."""
+    try:
+        await channel.typing()
+    except discord.HTTPException as error:
+        log.debug("typing was refused: %s", error.code)
+
+
+async def setup(client: KibitzClient) -> None:
+    """Called by the library when the extension is loaded."""
+    await client.add_cog(Chat(client))

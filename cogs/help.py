@@ -1,0 +1,101 @@
+"""/help and /privacy: what I can do, and what happens with what people send."""
+
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.app_commands import locale_str
+from discord.ext import commands
+
+from bot.config import Settings
+from bot.discord_io.client import KibitzClient
+from bot.domain.role import Role
+from bot.locales import Catalogue, catalogue
+
+Interaction = discord.Interaction[Any]
+
+
+class Help(commands.Cog):
+    """Answers that only the person sees."""
+
+    def __init__(self, client: KibitzClient) -> None:
+        self._settings = client.house.settings
+
+    @app_commands.command(name=locale_str("help"), description=locale_str("What I can do, and how to ask"))
+    async def help(self, interaction: Interaction) -> None:
+        words = catalogue(interaction.locale.value)
+        await interaction.response.send_message(_help(words, interaction.client.user), ephemeral=True)
+
+    @app_commands.command(
+        name=locale_str("privacy"), description=locale_str("What happens with what you send, and who runs this bot")
+    )
+    async def privacy(self, interaction: Interaction) -> None:
+        words = catalogue(interaction.locale.value)
+        await interaction.response.send_message(_privacy(words, self._settings), ephemeral=True)
+
+
+def _help(words: Catalogue, me: discord.ClientUser | None) -> str:
+    name = f"@{me.name}" if me else "@Kibitz"
+    return "\n".join(
+        [
+            words("I watch clips, listen to them and answer questions about them, in text and aloud."),
+            "- " + words("Post a clip and mention me with your question: {name} what does the sign say?", name=name),
+            "- " + words("Reply to my answer to ask on. No need to send the clip again."),
+            "- " + words("Reply to anybody's clip or voice message and mention me."),
+            "- " + words("Open the menu of a message, choose Apps: Ask about this, Transcribe, Summarize."),
+            "- " + words("Commands: /ask, /summarize, /transcribe, /timeline, /storyboard, /settings, /privacy."),
+            "- " + words("Send me a direct message, or a voice message: that one I answer aloud."),
+            words(
+                "A link to a message with a clip works as well. Times such as 0:42 count from the start of the clip."
+            ),
+        ]
+    )
+
+
+def _privacy(words: Catalogue, settings: Settings) -> str:
+    operator = settings.discord.operator
+    whose = (
+        words("This bot is run by {operator}.", operator=operator)
+        if operator
+        else words("This bot is run by somebody who has not left a name; ask the people who look after this server.")
+    )
+    return "\n".join(
+        [
+            words("I look only at what you send me: clips, questions, voice messages, and the message you reply to."),
+            words("To answer, parts of it go to:"),
+            *(f"- {line}" for line in _receivers(words, settings)),
+            words(
+                "I keep questions, answers and what was seen and heard in a clip, in words, for up to {days} days, so "
+                "that you can ask on. Clips, frames and sounds are deleted when the answer is there.",
+                days=settings.data.keep_days,
+            ),
+            words(
+                "Delete your message, and what it asked is forgotten, too. Delete under an answer removes the answer."
+            ),
+            words("Nothing is used to train models by me. What a provider keeps is that provider's policy."),
+            whose,
+        ]
+    )
+
+
+def _receivers(words: Catalogue, settings: Settings) -> list[str]:
+    """Who gets what, by the configuration."""
+    what = {
+        Role.CAPTIONS: words("Frames of a clip"),
+        Role.TRANSCRIPTS: words("Its sound"),
+        Role.CHAT: words("Your question and what was seen and heard"),
+        Role.SPEECH: words("The text of a spoken answer"),
+    }
+    return [f"{what[role]}: {_where(words, settings, role)}" for role in Role]
+
+
+def _where(words: Catalogue, settings: Settings, role: Role) -> str:
+    chosen = settings.role(role)
+    if chosen.is_offline or chosen.base_url is None:
+        return words("this bot's own machine")
+    return f"`{chosen.base_url}`"
+
+
+async def setup(client: KibitzClient) -> None:
+    """Called by the library when the extension is loaded."""
+    await client.add_cog(Help(client))

@@ -1,0 +1,244 @@
+"""/settings: language, voice, speaking, which messages are answered, who may use what; per server and per channel."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.app_commands import locale_str
+from discord.ext import commands
+
+from bot.discord_io.client import KibitzClient
+from bot.discord_io.identity import settings_channel
+from bot.discord_io.telling import told
+from bot.domain.conversation import AnswersWhen, PlaceSettings, SpeakWhen
+from bot.domain.errors import BotError
+from bot.locales import Catalogue, catalogue, language_name
+from bot.memory.store import Memory
+
+Interaction = discord.Interaction[Any]
+
+_LANGUAGES = ("en", "zh-CN", "zh-TW", "ja", "ko", "es", "pt-BR", "fr", "de", "it", "ru", "uk", "pl", "tr", "hi", "ar")
+_AS_IT_COMES = "-"
+_LONGEST_VOICE = 100
+_PANEL_SECONDS = 14 * 60
+
+
+class SettingsCog(commands.Cog, name="Settings"):
+    """The command and its panel."""
+
+    def __init__(self, client: KibitzClient) -> None:
+        self._memory: Memory = client.house.memory
+        self._reads_all = client.house.settings.discord.message_content
+
+    @app_commands.command(
+        name=locale_str("settings"), description=locale_str("Language, voice, and who may use me, here or everywhere")
+    )
+    @app_commands.rename(where=locale_str("where"))
+    @app_commands.describe(where=locale_str("For the whole server, or for this channel only"))
+    @app_commands.choices(
+        where=[
+            app_commands.Choice(name=locale_str("The whole server"), value="server"),
+            app_commands.Choice(name=locale_str("Only this channel"), value="channel"),
+        ]
+    )
+    @app_commands.guild_only()
+    @app_commands.allowed_installs(guilds=True, users=False)
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.checks.has_permissions(manage_guild=True)
+    async def settings(self, interaction: Interaction, where: str = "server") -> None:
+        if interaction.guild_id is None or interaction.channel_id is None:
+            raise BotError("server_only", "That works only in a server.")
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        channel_id = settings_channel(interaction) if where == "channel" else None
+        panel = _Panel(self._memory, interaction, channel_id, reads_all=self._reads_all)
+        await panel.fill()
+        await interaction.edit_original_response(content=panel.text(), view=panel)
+
+
+class _Panel(discord.ui.View):
+    """What holds, and selects to change it; each change is kept at once."""
+
+    def __init__(self, memory: Memory, interaction: Interaction, channel_id: int | None, *, reads_all: bool) -> None:
+        super().__init__(timeout=_PANEL_SECONDS)
+        self._memory = memory
+        self._server_id = interaction.guild_id
+        self._channel_id = channel_id
+        self._reads_all = reads_all
+        self._locale = interaction.locale.value
+        self._holds = PlaceSettings()
+        self._shows_roles = False
+
+    @property
+    def words(self) -> Catalogue:
+        return catalogue(self._locale)
+
+    async def fill(self) -> None:
+        """Read what holds and lay out the page."""
+        self._holds = await self._memory.settings_for(self._server_id, self._channel_id or 0)
+        self.clear_items()
+        for item in self._roles() if self._shows_roles else self._choices():
+            self.add_item(item)
+
+    def text(self) -> str:
+        """What holds, in words."""
+        words, holds = self.words, self._holds
+        if self._shows_roles:
+            return words("Who may ask me, and who may have answers spoken? Nobody chosen: everyone.")
+        head = words("Settings of this channel") if self._channel_id else words("Settings of this server")
+        lines = [
+            f"**{head}**",
+            words("Language of answers: {language}", language=self._language(holds.language)),
+            words("Voice: {voice}", voice=f"`{holds.voice}`" if holds.voice else words("as configured")),
+            words("Spoken answers: {when}", when=self._speaking()[holds.speak]),
+            words("I answer: {when}", when=self._answering()[holds.answers]),
+            words("May ask: {roles}", roles=self._named(holds.ask_roles)),
+            words("May have it spoken: {roles}", roles=self._named(holds.speak_roles)),
+        ]
+        if holds.answers is AnswersWhen.ALWAYS and not self._reads_all:
+            lines.append(
+                "⚠️ "
+                + words(
+                    "To answer every message I must be allowed to read them: whoever runs this bot switches "
+                    "message_content on. Until then only mentions, replies and commands reach me."
+                )
+            )
+        return "\n".join(lines)
+
+    async def change(self, interaction: Interaction, changes: Mapping[str, object]) -> None:
+        """Keep a change and show what holds now."""
+        async with told(interaction):
+            await self._memory.change_settings(self._server_id, self._channel_id, changes)
+            await self.turn_to(interaction, roles=self._shows_roles)
+
+    async def turn_to(self, interaction: Interaction, *, roles: bool) -> None:
+        """Show one of the two pages."""
+        self._shows_roles = roles
+        await self.fill()
+        await interaction.response.edit_message(content=self.text(), view=self)
+
+    def _choices(self) -> list[discord.ui.Item["_Panel"]]:
+        words, holds = self.words, self._holds
+        languages = {_AS_IT_COMES: self._language(None), **{tag: self._language(tag) for tag in _LANGUAGES}}
+        return [
+            _Choice("language", words("Language of answers"), languages, holds.language or _AS_IT_COMES),
+            _Choice("speak", words("Spoken answers"), self._speaking(), holds.speak),
+            _Choice("answers", words("I answer"), self._answering(), holds.answers),
+            _VoiceButton(words("Voice…")),
+            _PageButton(words("Who may use me…"), roles=True),
+            _ResetButton(words("Back to the defaults")),
+        ]
+
+    def _roles(self) -> list[discord.ui.Item["_Panel"]]:
+        words, holds = self.words, self._holds
+        return [
+            _Roles("ask_roles", words("May ask"), holds.ask_roles),
+            _Roles("speak_roles", words("May have it spoken"), holds.speak_roles),
+            _PageButton(words("Back"), roles=False),
+        ]
+
+    def _language(self, tag: str | None) -> str:
+        return self.words("that of the question") if tag is None else language_name(tag, self.words)
+
+    def _speaking(self) -> dict[str, str]:
+        words = self.words
+        return {
+            SpeakWhen.ALWAYS: words("always"),
+            SpeakWhen.ASKED: words("when asked for"),
+            SpeakWhen.NEVER: words("never"),
+        }
+
+    def _answering(self) -> dict[str, str]:
+        words = self.words
+        return {
+            AnswersWhen.ASKED: words("when called: mention, reply, command"),
+            AnswersWhen.ALWAYS: words("every message"),
+            AnswersWhen.NEVER: words("commands only"),
+        }
+
+    def _named(self, roles: tuple[int, ...]) -> str:
+        return " ".join(f"<@&{role}>" for role in roles) or self.words("everyone")
+
+
+class _Choice(discord.ui.Select[_Panel]):
+    """One setting with a few values."""
+
+    def __init__(self, name: str, label: str, values: Mapping[str, str], holds: str) -> None:
+        options = [
+            discord.SelectOption(label=f"{label}: {shown}"[:100], value=value, default=value == holds)
+            for value, shown in values.items()
+        ]
+        super().__init__(options=options)
+        self._name = name
+
+    async def callback(self, interaction: Interaction) -> None:
+        if self.view is not None:
+            chosen = self.values[0]
+            await self.view.change(interaction, {self._name: None if chosen == _AS_IT_COMES else chosen})
+
+
+class _Roles(discord.ui.RoleSelect[_Panel]):
+    """Which roles may do something; none: everyone."""
+
+    def __init__(self, name: str, label: str, holds: tuple[int, ...]) -> None:
+        chosen = [discord.SelectDefaultValue(id=role, type=discord.SelectDefaultValueType.role) for role in holds]
+        super().__init__(placeholder=label, min_values=0, max_values=25, default_values=chosen)
+        self._name = name
+
+    async def callback(self, interaction: Interaction) -> None:
+        if self.view is not None:
+            await self.view.change(interaction, {self._name: tuple(role.id for role in self.values) or None})
+
+
+class _VoiceButton(discord.ui.Button[_Panel]):
+    """Opens a form: which voices there are depends on who speaks."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(label=label, row=3)
+
+    async def callback(self, interaction: Interaction) -> None:
+        if self.view is not None:
+            await interaction.response.send_modal(_VoiceForm(self.view))
+
+
+class _VoiceForm(discord.ui.Modal):
+    def __init__(self, panel: _Panel) -> None:
+        words = panel.words
+        super().__init__(title=words("Voice"))
+        self._panel = panel
+        self._voice: discord.ui.TextInput[_VoiceForm] = discord.ui.TextInput(
+            label=words("Name of the voice; nothing: as configured"),
+            required=False,
+            max_length=_LONGEST_VOICE,
+        )
+        self.add_item(self._voice)
+
+    async def on_submit(self, interaction: Interaction) -> None:
+        await self._panel.change(interaction, {"voice": self._voice.value.strip() or None})
+
+
+class _PageButton(discord.ui.Button[_Panel]):
+    def __init__(self, label: str, *, roles: bool) -> None:
+        super().__init__(label=label, row=3)
+        self._shows_roles = roles
+
+    async def callback(self, interaction: Interaction) -> None:
+        if self.view is not None:
+            async with told(interaction):
+                await self.view.turn_to(interaction, roles=self._shows_roles)
+
+
+class _ResetButton(discord.ui.Button[_Panel]):
+    """Nothing is set here any more."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(label=label, row=3, style=discord.ButtonStyle.danger)
+
+    async def callback(self, interaction: Interaction) -> None:
+        if self.view is not None:
+            await self.view.change(interaction, dict.fromkeys(PlaceSettings.__dataclass_fields__))
+
+
+async def setup(client: KibitzClient) -> None:
+    """Called by the library when the extension is loaded."""
+    await client.add_cog(SettingsCog(client))

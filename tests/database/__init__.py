@@ -1,0 +1,1 @@
+"""Tests of the database room; `material` makes values for the rooms above it, too."""

@@ -1,0 +1,236 @@
+"""Transactions: one writer, many readers, whole or not at all; durable, quiet, and with errors of ours."""
+
+import asyncio
+import logging
+import random
+import signal
+import sqlite3
+import sys
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.database.engine import Database, open_database
+from bot.database.tables import SettingRow
+from bot.domain.errors import MemoryFault
+from bot.memory.store import Memory
+
+from .material import HERE, NOON, message, turn
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from bot.database.engine import open_database
+from bot.jobs.intake import Intake
+from bot.memory.store import Memory
+from tests.database.material import ask, turn
+
+async def main():
+    async with open_database(Path(sys.argv[1])) as database:
+        for number in range(1_000_000):
+            await Memory(database).keep_turn(turn(number, answer="words " * 500))
+            await Intake(database).accept(ask(number), reply_to=None)
+            print(number, flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "kibitz.db"
+
+
+@pytest.fixture
+async def database(path: Path) -> AsyncIterator[Database]:
+    async with open_database(path) as opened:
+        yield opened
+
+
+async def pragma(session: AsyncSession, name: str) -> object:
+    return await session.scalar(text(f"PRAGMA {name}"))
+
+
+async def test_connections_are_set_up_for_safety(database: Database) -> None:
+    wanted = {"journal_mode": "wal", "foreign_keys": 1, "secure_delete": 1, "synchronous": 1, "busy_timeout": 5000}
+    for name, value in wanted.items():
+        assert await database.write(lambda session, name=name: pragma(session, name)) == value
+    assert await database.read(lambda session: pragma(session, "query_only")) == 1
+    assert await database.read(lambda session: pragma(session, "busy_timeout")) == 5000
+
+
+async def test_readers_cannot_write(database: Database) -> None:
+    with pytest.raises(MemoryFault) as caught:
+        await database.read(lambda session: session.execute(text("DELETE FROM turns")))
+    assert caught.value.code == "database_unwritable"
+
+
+async def test_fifty_writers_and_readers_at_once(database: Database) -> None:
+    memory = Memory(database)
+
+    async def write(number: int) -> None:
+        await memory.keep_turn(turn(number))
+        await memory.add_reply(turn(number).job_id, message(number))
+
+    async def read(number: int) -> None:
+        for _ in range(5):
+            got = await memory.turn(turn(number).job_id)
+            assert got in (None, turn(number))
+
+    await asyncio.gather(*(work for number in range(50) for work in (write(number), read(number))))
+    assert await memory.recent(HERE, since=NOON, limit=100) == tuple(turn(number) for number in range(50))
+    for number in range(50):
+        assert await memory.turn_of_message(message(number)) == turn(number)
+
+
+async def test_read_then_write_loses_no_update(database: Database) -> None:
+    async def add_one(session: AsyncSession) -> None:
+        row = await session.get(SettingRow, (1, 1, "count"))
+        if row is None:
+            session.add(SettingRow(server_id=1, channel_id=1, name="count", value="1"))
+        else:
+            await asyncio.sleep(0)
+            row.value = str(int(row.value) + 1)
+
+    await asyncio.gather(*(database.write(add_one) for _ in range(50)))
+    row = await database.read(lambda session: session.get(SettingRow, (1, 1, "count")))
+    assert row is not None
+    assert row.value == "50"
+
+
+async def test_a_reader_is_not_held_up_by_a_writer_and_sees_nothing_unfinished(database: Database) -> None:
+    inside, leave = asyncio.Event(), asyncio.Event()
+
+    async def slow(session: AsyncSession) -> None:
+        session.add(SettingRow(server_id=1, channel_id=1, name="voice", value="1"))
+        await session.flush()
+        inside.set()
+        await leave.wait()
+
+    writing = asyncio.create_task(database.write(slow))
+    await inside.wait()
+    assert await database.read(lambda session: session.get(SettingRow, (1, 1, "voice"))) is None
+    leave.set()
+    await writing
+    assert await database.read(lambda session: session.get(SettingRow, (1, 1, "voice"))) is not None
+
+
+async def test_work_that_fails_leaves_nothing(database: Database) -> None:
+    async def half(session: AsyncSession) -> None:
+        session.add(SettingRow(server_id=1, channel_id=1, name="voice", value="1"))
+        await session.flush()
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await database.write(half)
+    assert await database.read(lambda session: session.get(SettingRow, (1, 1, "voice"))) is None
+
+
+async def test_what_has_begun_ends_though_its_caller_is_cancelled(path: Path) -> None:
+    chance = random.Random(7)
+    async with open_database(path) as database:
+        memory = Memory(database)
+        tasks = [asyncio.create_task(memory.keep_turn(turn(number))) for number in range(100)]
+        for task in tasks:
+            await asyncio.sleep(0)
+            if chance.random() < 0.5:
+                task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert {type(result) for result in results} == {type(None), asyncio.CancelledError}
+    async with open_database(path) as database:
+        assert len(await Memory(database).recent(HERE, since=NOON, limit=1000)) == 100
+
+
+async def test_every_acknowledged_row_survives_a_kill(path: Path) -> None:
+    acknowledged = -1
+    for kill_after in (1, 25, 60):
+        acknowledged = await _acknowledged_until_killed(path, kill_after)
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            asked = {row[0] for row in connection.execute("SELECT job_id FROM asks WHERE ask IS NOT NULL")}
+        async with open_database(path) as database:
+            kept = {one.job_id for one in await Memory(database).recent(HERE, since=NOON, limit=10**6)}
+        assert {turn(number).job_id for number in range(acknowledged + 1)} <= kept & asked
+    assert acknowledged >= 60
+
+
+async def _acknowledged_until_killed(path: Path, kill_after: int) -> int:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WRITER, str(path), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    last = -1
+    while last < kill_after:
+        last = int(await process.stdout.readline())
+    process.send_signal(signal.SIGKILL)
+    rest = await process.stdout.read()
+    await process.wait()
+    whole_lines = rest.split(b"\n")[:-1]
+    return int(whole_lines[-1]) if whole_lines else last
+
+
+async def test_a_locked_database_is_busy(database: Database, path: Path) -> None:
+    await database.write(lambda session: pragma(session, "busy_timeout=10"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(MemoryFault) as caught:
+            await Memory(database).keep_turn(turn(1))
+        assert caught.value.code == "memory_busy"
+        other.execute("ROLLBACK")
+    await Memory(database).keep_turn(turn(1))
+
+
+async def test_a_full_disk_is_told_and_passes(database: Database) -> None:
+    memory = Memory(database)
+    await memory.keep_turn(turn(1))
+    pages = await database.write(lambda session: pragma(session, "page_count"))
+    await database.write(lambda session: pragma(session, f"max_page_count={pages}"))
+    with pytest.raises(MemoryFault) as caught:
+        await memory.keep_turn(turn(2, answer="words " * 10_000))
+    assert caught.value.code == "memory_full"
+    await database.write(lambda session: pragma(session, "max_page_count=1000000"))
+    await memory.keep_turn(turn(2, answer="words " * 10_000))
+    assert await memory.turn(turn(2).job_id) is not None
+
+
+async def test_damage_found_later_is_told(database: Database, path: Path) -> None:
+    await Memory(database).keep_turn(turn(1))
+    await database.wipe()
+    size = path.stat().st_size
+    path.write_bytes(path.read_bytes()[:4096] + b"\xff" * (size - 4096))
+    with pytest.raises(MemoryFault) as caught:
+        await Memory(database).recent(HERE, since=NOON, limit=10)
+    assert caught.value.code == "database_broken"
+
+
+async def test_no_words_reach_a_log_or_an_error(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with open_database(path) as database:
+        await Memory(database).keep_turn(turn(1, question="canary-words"))
+        with pytest.raises(MemoryFault) as caught:
+            await database.read(lambda session: session.execute(text("DELETE FROM turns WHERE :w"), {"w": "canary"}))
+    assert "canary" not in caplog.text
+    assert "canary" not in f"{caught.value!r} {caught.value} {caught.value.__cause__}"
+
+
+async def test_no_words_stay_on_disk_that_were_deleted(database: Database, path: Path) -> None:
+    def is_on_disk() -> bool:
+        return any(b"canary-words" in file.read_bytes() for file in path.parent.iterdir())
+
+    await Memory(database).keep_turn(turn(1, question="canary-words"))
+    assert is_on_disk()
+    await database.write(lambda session: session.execute(text("DELETE FROM turns")))
+    await database.wipe()
+    assert not is_on_disk()
+
+
+async def test_words_a_database_refuses_are_kept_without_what_it_refuses(database: Database) -> None:
+    memory = Memory(database)
+    await memory.keep_turn(turn(1, question="a\0b", answer="\ud83d lone, \U0001f440 whole"))
+    kept = await memory.turn(turn(1).job_id)
+    assert kept is not None
+    assert (kept.question, kept.answer) == ("a\ufffdb", "\ufffd lone, \U0001f440 whole")

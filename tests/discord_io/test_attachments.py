@@ -1,0 +1,263 @@
+"""Attachments: downloaded from Discord's hosts only, within the limit, to the end, and found again when expired."""
+
+import asyncio
+import gzip
+import stat
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from bot.config import DiscordSettings, MediaSettings, Settings
+from bot.discord_io.attachments import AttachmentFetcher, open_fetcher
+from bot.domain.conversation import MediaSource
+from bot.domain.errors import MediaError
+
+MIB = 2**20
+CLIP = bytes(range(256)) * 1000
+
+
+class Cdn:
+    """A host that answers as it is told, once per request, the last answer from then on."""
+
+    def __init__(self) -> None:
+        self.answers: list[web.Response | str] = []
+        self.requests: list[web.Request] = []
+        self.origin = ""
+
+    def source(self, path: str = "/attachments/1/2/clip.mp4?ex=a&is=b&hm=c%2F", **changes: object) -> MediaSource:
+        source = MediaSource(
+            channel_id=1, message_id=3, attachment_id=2, url=f"{self.origin}{path}", size_bytes=len(CLIP)
+        )
+        return replace(source, **changes)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, web.Response):
+            return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+        response = web.StreamResponse()
+        if answer == "cut off":
+            response.content_length = len(CLIP)
+            await response.prepare(request)
+            await response.write(CLIP[:1000])
+            assert request.transport
+            request.transport.close()
+        else:  # endless, without a length
+            response.enable_chunked_encoding()
+            await response.prepare(request)
+            while request.transport and not request.transport.is_closing():
+                await response.write(CLIP)
+                await asyncio.sleep(0)
+        return response
+
+
+@pytest.fixture
+async def cdn() -> AsyncGenerator[Cdn]:
+    cdn = Cdn()
+    application = web.Application()
+    application.router.add_get("/{path:.*}", cdn.handle)
+    runner = web.AppRunner(application, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    cdn.origin = f"http://{host}:{port}"
+    yield cdn
+    await runner.cleanup()
+
+
+class Rereader:
+    """Reads a message again, as far as it is told."""
+
+    def __init__(self) -> None:
+        self.fresh: MediaSource | None = None
+        self.asked: list[MediaSource] = []
+
+    async def __call__(self, source: MediaSource) -> MediaSource | None:
+        self.asked.append(source)
+        return self.fresh
+
+
+@pytest.fixture
+def rereader() -> Rereader:
+    return Rereader()
+
+
+@pytest.fixture
+async def fetcher(cdn: Cdn, rereader: Rereader) -> AsyncGenerator[AttachmentFetcher]:
+    settings = Settings(discord=DiscordSettings(cdn_hosts=(cdn.origin,)), media=MediaSettings(max_megabytes=1))
+    async with open_fetcher(settings, rereader) as fetcher:
+        yield fetcher
+
+
+async def refused(fetcher: AttachmentFetcher, source: MediaSource, folder: Path) -> str:
+    with pytest.raises(MediaError) as caught:
+        await fetcher.fetch(source, folder)
+    assert list(folder.iterdir()) == [], "what was begun is removed"
+    assert "http" not in str(caught.value)
+    return caught.value.code
+
+
+async def test_the_bytes_are_saved_for_our_eyes_only(cdn: Cdn, fetcher: AttachmentFetcher, tmp_path: Path) -> None:
+    cdn.answers = [web.Response(body=CLIP)]
+    path = await fetcher.fetch(cdn.source(), tmp_path)
+    assert path == tmp_path / "clip-2"
+    assert path.read_bytes() == CLIP
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_the_request_says_nothing_of_us_and_keeps_the_signature(
+    cdn: Cdn, fetcher: AttachmentFetcher, tmp_path: Path
+) -> None:
+    cdn.answers = [web.Response(body=CLIP, headers={"Set-Cookie": "a=b"})]
+    await fetcher.fetch(cdn.source(), tmp_path)
+    await fetcher.fetch(cdn.source(), tmp_path)
+    for request in cdn.requests:
+        assert request.raw_path == "/attachments/1/2/clip.mp4?ex=a&is=b&hm=c%2F"
+        assert request.headers["Accept-Encoding"] == "identity"
+        assert "Authorization" not in request.headers
+        assert "Cookie" not in request.headers
+
+
+async def test_a_proxy_of_the_environment_is_not_used(
+    cdn: Cdn, fetcher: AttachmentFetcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    cdn.answers = [web.Response(body=CLIP)]
+    assert await fetcher.fetch(cdn.source(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://cdn.discordapp.com.evil.example/attachments/1/2/a",
+        "https://evil.example/cdn.discordapp.com/",
+        "http://cdn.discordapp.com/attachments/1/2/a",
+        "https://cdn.discordapp.com:8443/attachments/1/2/a",
+        "https://user@cdn.discordapp.com/attachments/1/2/a",
+        "https://cdn.discordapp.com@evil.example/a",
+        "https://127.0.0.1/attachments/1/2/a",
+        "https://[::1]/a",
+        "file:///etc/passwd",
+        "//cdn.discordapp.com/a",
+        "",
+    ],
+)
+async def test_other_hosts_are_not_asked(url: str, tmp_path: Path, rereader: Rereader) -> None:
+    source = MediaSource(channel_id=1, message_id=3, attachment_id=2, url=url, size_bytes=1)
+    async with open_fetcher(Settings(), rereader) as fetcher:
+        assert await refused(fetcher, source, tmp_path) == "media_host_refused"
+
+
+async def test_a_fresh_address_on_another_host_is_not_asked_either(
+    cdn: Cdn, fetcher: AttachmentFetcher, rereader: Rereader, tmp_path: Path
+) -> None:
+    cdn.answers = [web.Response(status=403)]
+    rereader.fresh = cdn.source(url="https://evil.example/a")
+    assert await refused(fetcher, cdn.source(), tmp_path) == "media_host_refused"
+
+
+async def test_a_redirect_is_not_followed(cdn: Cdn, fetcher: AttachmentFetcher, tmp_path: Path) -> None:
+    cdn.answers = [web.Response(status=302, headers={"Location": f"{cdn.origin}/elsewhere"})]
+    assert await refused(fetcher, cdn.source(), tmp_path) == "media_unavailable"
+    assert {request.path for request in cdn.requests} == {"/attachments/1/2/clip.mp4"}
+
+
+async def test_what_says_it_is_too_large_is_not_asked_for(cdn: Cdn, fetcher: AttachmentFetcher, tmp_path: Path) -> None:
+    assert await refused(fetcher, cdn.source(size_bytes=MIB + 1), tmp_path) == "media_too_large"
+    assert cdn.requests == []
+
+
+async def test_a_length_above_the_limit_is_believed(cdn: Cdn, fetcher: AttachmentFetcher, tmp_path: Path) -> None:
+    cdn.answers = [web.Response(body=bytes(MIB + 1))]
+    assert await refused(fetcher, cdn.source(), tmp_path) == "media_too_large"
+
+
+async def test_an_endless_file_is_stopped_at_the_limit(cdn: Cdn, fetcher: AttachmentFetcher, tmp_path: Path) -> None:
+    cdn.answers = ["endless"]
+    assert await refused(fetcher, cdn.source(), tmp_path) == "media_too_large"
+
+
+async def test_the_limit_itself_is_allowed(cdn: Cdn, fetcher: AttachmentFetcher, tmp_path: Path) -> None:
+    cdn.answers = [web.Response(body=bytes(MIB))]
+    path = await fetcher.fetch(cdn.source(size_bytes=MIB), tmp_path)
+    assert path.stat().st_size == MIB
+
+
+async def test_packed_bytes_stay_packed(cdn: Cdn, fetcher: AttachmentFetcher, tmp_path: Path) -> None:
+    bomb = gzip.compress(bytes(64 * MIB))
+    cdn.answers = [web.Response(body=bomb, headers={"Content-Encoding": "gzip"})]
+    path = await fetcher.fetch(cdn.source(), tmp_path)
+    assert path.read_bytes() == bomb
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+async def test_an_expired_address_is_replaced_once(
+    cdn: Cdn, fetcher: AttachmentFetcher, rereader: Rereader, tmp_path: Path, status: int
+) -> None:
+    cdn.answers = [web.Response(status=status), web.Response(body=CLIP)]
+    rereader.fresh = cdn.source("/fresh")
+    path = await fetcher.fetch(cdn.source(), tmp_path)
+    assert path.read_bytes() == CLIP
+    assert [request.path for request in cdn.requests] == ["/attachments/1/2/clip.mp4", "/fresh"]
+    assert rereader.asked == [cdn.source()]
+
+
+async def test_an_address_that_stays_expired_is_told(
+    cdn: Cdn, fetcher: AttachmentFetcher, rereader: Rereader, tmp_path: Path
+) -> None:
+    cdn.answers = [web.Response(status=404)]
+    rereader.fresh = cdn.source("/fresh")
+    assert await refused(fetcher, cdn.source(), tmp_path) == "media_expired"
+    assert len(cdn.requests) == 2
+    rereader.fresh = None
+    assert await refused(fetcher, cdn.source(), tmp_path) == "media_expired"
+
+
+async def test_a_download_that_is_cut_off_is_begun_anew_once(
+    cdn: Cdn, fetcher: AttachmentFetcher, tmp_path: Path
+) -> None:
+    cdn.answers = ["cut off", web.Response(body=CLIP)]
+    path = await fetcher.fetch(cdn.source(), tmp_path)
+    assert path.read_bytes() == CLIP
+    cdn.answers = ["cut off"]
+    path.unlink()
+    assert await refused(fetcher, cdn.source(), tmp_path) == "media_cut_off"
+    assert len(cdn.requests) == 4
+
+
+async def test_a_server_that_fails_is_asked_twice(cdn: Cdn, fetcher: AttachmentFetcher, tmp_path: Path) -> None:
+    cdn.answers = [web.Response(status=502), web.Response(body=CLIP)]
+    assert (await fetcher.fetch(cdn.source(), tmp_path)).read_bytes() == CLIP
+    cdn.answers = [web.Response(status=502)]
+    (tmp_path / "clip-2").unlink()
+    assert await refused(fetcher, cdn.source(), tmp_path) == "media_unavailable"
+
+
+async def test_nobody_at_the_address(cdn: Cdn, tmp_path: Path, rereader: Rereader) -> None:
+    settings = Settings(discord=DiscordSettings(cdn_hosts=("http://127.0.0.1:9",)))
+    async with open_fetcher(settings, rereader) as fetcher:
+        source = cdn.source(url="http://127.0.0.1:9/a")
+        assert await refused(fetcher, source, tmp_path) == "media_unavailable"
+
+
+async def test_a_folder_that_takes_nothing(cdn: Cdn, fetcher: AttachmentFetcher, tmp_path: Path) -> None:
+    cdn.answers = [web.Response(body=CLIP)]
+    with pytest.raises(MediaError) as caught:
+        await fetcher.fetch(cdn.source(), tmp_path / "gone")
+    assert caught.value.code == "media_not_saved"
+
+
+async def test_a_link_in_the_place_of_the_file_is_not_followed(
+    cdn: Cdn, fetcher: AttachmentFetcher, tmp_path: Path
+) -> None:
+    cdn.answers = [web.Response(body=CLIP)]
+    folder, victim = tmp_path / "folder", tmp_path / "victim"
+    folder.mkdir()
+    (folder / "clip-2").symlink_to(victim)
+    with pytest.raises(MediaError):
+        await fetcher.fetch(cdn.source(), folder)
+    assert not victim.exists()

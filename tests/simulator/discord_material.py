@@ -1,0 +1,107 @@
+"""A tiny bot on the unmodified discord.py, and files, for the tests of the simulated Discord."""
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import discord
+import yarl
+from discord import app_commands
+from discord.ext import commands
+
+from tests.simulator.discord_server import DiscordServer
+
+QUIET = discord.AllowedMentions.none()
+Hearing = Callable[[discord.Message], Awaitable[Any]]
+
+
+def intents(*, content: bool = False, **more: bool) -> discord.Intents:
+    """What the project's bot asks for."""
+    asked = discord.Intents(guilds=True, guild_messages=True, dm_messages=True, voice_states=True)
+    asked.message_content = content
+    for name, value in more.items():
+        setattr(asked, name, value)
+    return asked
+
+
+class TinyBot(commands.AutoShardedBot):
+    """`events` names what the gateway told. `on_hear` gets every message that others wrote."""
+
+    def __init__(self, *, asked: discord.Intents, on_hear: Hearing | None = None, **options: Any) -> None:
+        options.setdefault("shard_count", 1)
+        super().__init__(
+            command_prefix="!", intents=asked, help_command=None, guild_ready_timeout=0.05, max_messages=None, **options
+        )
+        self.events: list[str] = []
+        self.heard: list[discord.Message] = []
+        self._on_hear = on_hear
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Without the five seconds between two shards."""
+
+    async def on_socket_event_type(self, name: str) -> None:
+        self.events.append(name)
+
+    async def on_message(self, message: discord.Message) -> None:
+        if message.author.id == self.application_id:
+            return
+        self.heard.append(message)
+        if self._on_hear is not None:
+            await self._on_hear(message)
+
+
+@asynccontextmanager
+async def running(
+    server: DiscordServer,
+    *,
+    asked: discord.Intents | None = None,
+    on_hear: Hearing | None = None,
+    prepare: Callable[[TinyBot], None] | None = None,
+    sync: bool = True,
+    **options: Any,
+) -> AsyncIterator[TinyBot]:
+    """A bot that is ready, with the commands that `prepare` gave it."""
+    base, gateway = discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY
+    discord.http.Route.BASE = server.api_url
+    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(server.gateway_url)
+    bot = TinyBot(asked=asked or intents(), on_hear=on_hear, **options)
+    if prepare is not None:
+        prepare(bot)
+    runner = None
+    try:
+        async with bot:
+            await bot.login(server.token)
+            if prepare is not None and sync:
+                await bot.tree.sync()
+            runner = asyncio.create_task(bot.connect())
+            ready = asyncio.create_task(bot.wait_until_ready())
+            await asyncio.wait([runner, ready], timeout=20, return_when=asyncio.FIRST_COMPLETED)
+            if runner.done():
+                ready.cancel()
+                await runner
+            yield bot
+    finally:
+        if runner is not None:
+            await asyncio.wait([runner], timeout=10)
+        discord.http.Route.BASE = base
+        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = gateway
+
+
+def command(bot: TinyBot, work: Callable[..., Awaitable[Any]], name: str = "ask", **options: Any) -> None:
+    """Registers a slash command that `work` answers."""
+    bot.tree.add_command(app_commands.Command(name=name, description="A question", callback=work, **options))
+
+
+def ogg(seconds: float = 1.5) -> bytes:
+    """The least that looks like Ogg Opus of that length."""
+    head = struct.pack("<4sBBqIIIB", b"OggS", 0, 4, round(seconds * 48_000), 1, 2, 0, 1)
+    return head + b"\x01" + b"\x00"
+
+
+def write(folder: Path, name: str, data: bytes = b"some bytes") -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
