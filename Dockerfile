@@ -25,6 +25,6 @@ ENV PATH=/app/.venv/bin:$PATH \
     KIBITZ_MEDIA__SANDBOX=required
 VOLUME /data
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=60s --timeout=15s --start-period=60s --retries=3 CMD ["python", "-m", "bot", "health"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 CMD ["python", "-m", "bot.cli.health"]
 ENTRYPOINT ["python", "-m", "bot"]
 CMD ["run"]

@@ -37,7 +37,6 @@ class Said:
     """What was found: the files of each text, and calls whose text cannot be read because it is not a literal."""
 
     texts: dict[Text, set[str]] = field(default_factory=dict)
-    commands: set[str] = field(default_factory=set)
     unreadable: list[str] = field(default_factory=list)
 
 
@@ -49,13 +48,11 @@ def collect(sources: dict[str, str]) -> Said:
     for name, tree in trees.items():
         has_words = "bot.locales" in sources[name]
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-            for text, is_command in _texts(call, takes_public, has_words=has_words):
+            for text in _texts(call, takes_public, has_words=has_words):
                 if text is None:
                     said.unreadable.append(f"{name}, line {call.lineno}")
-                    continue
-                said.texts.setdefault(text, set()).add(name)
-                if is_command and isinstance(text, str):
-                    said.commands.add(text)
+                else:
+                    said.texts.setdefault(text, set()).add(name)
     return said
 
 
@@ -82,22 +79,22 @@ def _public_places(trees: Iterable[ast.Module]) -> dict[str, int]:
     return places
 
 
-def _texts(call: ast.Call, takes_public: dict[str, int], *, has_words: bool) -> Iterator[tuple[Text | None, bool]]:
-    """The texts a call says; None for one that is not a literal, True for the texts of commands."""
+def _texts(call: ast.Call, takes_public: dict[str, int], *, has_words: bool) -> Iterator[Text | None]:
+    """The texts a call says; None for one that is not a literal."""
     owner, _, name = ast.unparse(call.func).rpartition(".")
     counts = name == "plural" and has_words and owner.rpartition(".")[2] in WORDS
     if counts or (name == "counted" and not owner):
         one, many = (_literal(argument) for argument in call.args[:2])
-        yield (None if one is None or many is None else (one, many)), False
+        yield None if one is None or many is None else (one, many)
     elif call.args and (name in COMMAND_TEXT or (name == "sentence" and not owner) or (name in WORDS and has_words)):
-        yield _literal(call.args[0]), name in COMMAND_TEXT
+        yield _literal(call.args[0])
     public = [keyword.value for keyword in call.keywords if keyword.arg == "public"]
     if owner == "super()" and name == "__init__" and call.args and _literal(call.args[0]):
         public += call.args[1:2]
     elif name in takes_public:
         public += call.args[takes_public[name] :][:1]
     for value in public:
-        yield from ((text, False) for text in _public(value))
+        yield from _public(value)
 
 
 def _public(value: ast.expr) -> Iterator[str | None]:
@@ -118,8 +115,9 @@ def catalogue_path(name: str) -> Path:
 
 
 def has_translation(message: Message) -> bool:
+    """Fuzzy ones do not count: the text became another, for instance one that is counted."""
     strings = (message.string,) if isinstance(message.string, str | None) else message.string
-    return all(strings)
+    return all(strings) and not message.fuzzy
 
 
 def write(path: Path, catalogue: Catalog) -> None:

@@ -1,10 +1,12 @@
 """The image and the compose file keep their promises and agree with the code: commands, settings, ports, packages."""
 
 import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from typer.main import get_command
 from bot.cli.main import cli
 from bot.config import PRESETS, Settings, load_settings
 from bot.config.names import VARIABLES
+from bot.discord_io.heartbeat import heartbeat_file
 from bot.domain.role import Role
 
 ROOT = Path(__file__).parent.parent
@@ -123,18 +126,27 @@ def test_the_volume_is_where_the_data_goes_and_belongs_to_the_user() -> None:
 
 
 def test_the_commands_exist_and_get_their_signals_themselves() -> None:
-    entry, command = json.loads(all_of("ENTRYPOINT")[0]), json.loads(all_of("CMD")[0])
-    options, _, check = all_of("HEALTHCHECK")[0].partition(" CMD ")
-    assert entry == json.loads(check)[:-1] == ["python", "-m", "bot"]
-    assert (ROOT / "bot/__main__.py").is_file()
-    assert {*command, json.loads(check)[-1]} <= COMMANDS
-    assert len(command) == 1
-    assert {option.split("=")[0] for option in options.split()} == {
-        *("--interval", "--timeout", "--start-period", "--retries"),
-    }
+    assert json.loads(all_of("ENTRYPOINT")[0]) == ["python", "-m", "bot"]
+    assert json.loads(all_of("CMD")[0]) == ["run"]
+    assert "run" in COMMANDS
     assert all_of("STOPSIGNAL") == ["SIGTERM"]
     assert "entrypoint" not in BOT
     assert "command" not in BOT
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_the_health_check_says_whether_the_bot_lives(tmp_path: Path, alive: bool) -> None:
+    options, _, check = all_of("HEALTHCHECK")[0].partition(" CMD ")
+    assert {option.split("=")[0] for option in options.split()} == {
+        *("--interval", "--timeout", "--start-period", "--retries"),
+    }
+    program, *arguments = json.loads(check)
+    assert program == "python"
+    environ = {**os.environ, "KIBITZ_DATA__DIRECTORY": str(tmp_path)}
+    if alive:
+        heartbeat_file(load_settings(environ=environ)).touch()
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environ, capture_output=True, check=False)
+    assert done.returncode == (0 if alive else 1)
 
 
 def test_every_variable_of_the_image_is_a_setting_it_takes(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ class KibitzClient(commands.AutoShardedBot):
 
     def __init__(self, settings: Settings) -> None:
         use_addresses(settings.discord)
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # voice channels are not joined
         super().__init__(
             command_prefix=(),
             help_command=None,

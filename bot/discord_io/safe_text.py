@@ -21,7 +21,7 @@ _ACTIVE = re.compile(
       (?P<link>(?:[a-z][a-z0-9+.-]{{0,30}}://|(?<![a-z0-9])www\.|discord(?:app)?\.[a-z]{{2,4}}/|dis\.gd/){_LINK})
     | @(?P<everyone>everyone|here)
     | (?P<bullet>^[ \t]*\*(?=[ ]))
-    | (?P<mark>[\\`*_~|\[\]<>#]|:(?=[\w+-]{{1,64}}:))
+    | (?P<mark>[\\`*_~|\[\]<>#]|:(?!\d\d:)(?=[\w+-]{{1,64}}:))
     """,
     re.VERBOSE | re.MULTILINE | re.IGNORECASE,
 )

@@ -34,7 +34,7 @@ def any_of(hint: Any) -> st.SearchStrategy[Any]:
     if hint is float:
         return st.floats(allow_nan=False, allow_infinity=False)
     if hint is datetime:
-        return st.datetimes(min_value=datetime(2000, 1, 1), timezones=ZONES)
+        return st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=ZONES)
     if is_dataclass(hint):
         return st.builds(hint, **{name: any_of(inner) for name, inner in get_type_hints(hint).items()})
     if get_origin(hint) is tuple:

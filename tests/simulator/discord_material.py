@@ -1,6 +1,7 @@
 """A tiny bot on the unmodified discord.py, and files, for the tests of the simulated Discord."""
 
 import asyncio
+import json
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ import yarl
 from discord import app_commands
 from discord.ext import commands
 
-from tests.simulator.discord_server import DiscordServer
+from tests.simulator.discord_server import Channel, DiscordServer
 
 QUIET = discord.AllowedMentions.none()
 Hearing = Callable[[discord.Message], Awaitable[Any]]
@@ -88,6 +89,46 @@ async def running(
             await asyncio.wait([runner], timeout=10)
         discord.http.Route.BASE = base
         discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = gateway
+
+
+@asynccontextmanager
+async def logged_in(server: DiscordServer, **options: Any) -> AsyncIterator[TinyBot]:
+    """A bot that uses only REST."""
+    base = discord.http.Route.BASE
+    discord.http.Route.BASE = server.api_url
+    try:
+        async with TinyBot(asked=intents(), **options) as bot:
+            await bot.login(server.token)
+            yield bot
+    finally:
+        discord.http.Route.BASE = base
+
+
+async def send(bot: TinyBot, channel: Channel, files: dict[str, bytes] | None = None, **body: Any) -> dict[str, Any]:
+    """POST …/messages with exactly that body, through discord.py's own HTTP client."""
+    return await call(bot, "POST", "/channels/{channel_id}/messages", files, body, channel_id=channel.id)
+
+
+async def call(
+    bot: TinyBot, method: str, path: str, files: dict[str, bytes] | None = None, body: Any = None, **ids: Any
+) -> Any:
+    route = discord.http.Route(method, path, **ids)
+    if files:
+        form: list[dict[str, Any]] = [{"name": "payload_json", "value": json.dumps(body or {})}]
+        for index, (name, data) in enumerate(files.items()):
+            kind = "application/octet-stream"
+            form.append({"name": f"files[{index}]", "value": data, "filename": name, "content_type": kind})
+        return await bot.http.request(route, form=form)
+    return await bot.http.request(route, json=body) if body is not None else await bot.http.request(route)
+
+
+async def refused(work: Awaitable[Any]) -> tuple[int, int]:
+    """HTTP status and Discord's code with which it is refused."""
+    try:
+        result = await work
+    except discord.HTTPException as error:
+        return error.status, error.code
+    raise AssertionError(f"it was not refused: {result!r}")
 
 
 def command(bot: TinyBot, work: Callable[..., Awaitable[Any]], name: str = "ask", **options: Any) -> None:

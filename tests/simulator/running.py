@@ -1,0 +1,71 @@
+"""The real bot at work between a simulated Discord and an emulated OpenAI, in the process of the test."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import discord
+import yarl
+from discord.gateway import DiscordWebSocket
+
+from bot.app import open_bot
+from bot.config import Settings, load_settings
+from bot.discord_io.client import KibitzClient
+from bot.discord_io.connection import stay_connected
+from tests.simulator.discord_server import DiscordServer
+from tests.simulator.openai_server import OpenAIEmulator
+
+CONFIG = Path(__file__).parents[2] / "config.toml"
+
+
+def environment(server: DiscordServer, cloud: OpenAIEmulator | None, data: Path, **settings: object) -> dict[str, str]:
+    """What the bot is told: three addresses, a token, where its data lies, who does the work (None: nobody but this
+    machine). `settings` are variables without KIBITZ_, such as JOBS__MAX_RUNNING."""
+    environ = {
+        "DISCORD_TOKEN": server.token,
+        "KIBITZ_DISCORD__API_URL": server.api_url,
+        "KIBITZ_DISCORD__GATEWAY_URL": server.gateway_url,
+        "KIBITZ_DISCORD__CDN_HOSTS": ",".join(server.cdn_hosts),
+        "KIBITZ_DATA__DIRECTORY": str(data),
+        "KIBITZ_WORKSPACE__DIRECTORY": str(data / "work"),
+    }
+    if cloud is not None:
+        environ |= {
+            "OPENAI_BASE_URL": cloud.base_url,
+            "OPENAI_API_KEY": cloud.api_key,
+            "KIBITZ_TRANSCRIPTS__MODELS": "whisper-1",
+            "KIBITZ_OFFLINE__FALLBACK": "false",
+        }
+    return environ | {f"KIBITZ_{name}": str(value) for name, value in settings.items()}
+
+
+def settings_of(server: DiscordServer, cloud: OpenAIEmulator | None, data: Path, **settings: object) -> Settings:
+    """The same, read as at the start of the bot."""
+    return load_settings(CONFIG, environ=environment(server, cloud, data, **settings))
+
+
+@asynccontextmanager
+async def running_bot(
+    server: DiscordServer, cloud: OpenAIEmulator | None, data: Path, **settings: object
+) -> AsyncGenerator[KibitzClient]:
+    """The bot, online; on leaving it is told to stop as by SIGTERM. One at a time: the addresses are the library's."""
+    api, gateway = discord.http.Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
+    chosen = settings_of(server, cloud, data, **settings)
+    try:
+        async with open_bot(chosen) as client:
+            work = stay_connected(client, server.token, on_login=lambda: None)
+            serving = asyncio.create_task(work, name="discord")
+            try:
+                ready = asyncio.create_task(client.wait_until_ready(), name="ready")
+                await asyncio.wait({serving, ready}, timeout=20, return_when=asyncio.FIRST_COMPLETED)
+                if serving.done():
+                    serving.result()
+                await asyncio.wait_for(ready, 1)
+                yield client
+            finally:
+                await client.wind_down()
+                serving.cancel()
+                await asyncio.wait({serving})
+    finally:
+        discord.http.Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = api, yarl.URL(gateway)
