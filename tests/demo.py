@@ -1,85 +1,182 @@
-"""`make demo`: the main job on a clip it makes itself, with nothing configured; exits with 1 when it is not true."""
+"""`make demo`: the real bot on a simulated Discord, asked about a clip made here; exits with 1 when it is not true.
 
-import json
+Without OPENAI_API_KEY everything is worked out on this machine; with it, by the models.
+"""
+
+import asyncio
+import base64
 import os
+import shutil
 import subprocess
 import sys
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests import clips
+from tests.simulator.discord_server import DiscordServer, Interaction, Message, VoiceMessage
+from tests.simulator.running import environment
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "build" / "demo"
 CLIP = FOLDER / "clip.mp4"
-VOICE = FOLDER / "answer.ogg"
-STORYBOARD = FOLDER / "storyboard.png"
+SPOKEN = FOLDER / "question.ogg"
 SLIDES = [
     ("Page one", "this is the first page"),
     ("Meeting at nine", "the meeting starts at nine in the morning"),
     ("Three people", "there are three people in the room"),
 ]
 QUESTION = "What did the sign say when someone said nine?"
-NEAR_SECONDS = 1.0
+SPOKEN_QUESTION = "how many people are in the room"
+LONGEST_WAIT_SECONDS = 120.0
 
 
 def main() -> int:
-    """Make the clip, show what a person would do with it, and check what came out."""
+    """Make the clip, play a person who asks, and check what came out."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    print("Making a clip of three signs, each with a sentence spoken over it …", flush=True)
-    slides = clips.slides_with_speech(CLIP, SLIDES)
-    show("timeline", str(CLIP))
-    show("ask", str(CLIP), QUESTION, "--voice", str(VOICE))
-    show("storyboard", str(CLIP), str(STORYBOARD))
-    told = json.loads(run("ask", str(CLIP), QUESTION, "--json"))
-    problems = check(told, slides)
-    seconds = length_of(VOICE)
-    if seconds < 1:
-        problems.append("the voice clip cannot be played")
-    print(f"\nVoice clip  {VOICE.relative_to(ROOT)} ({seconds:.1f} s)\nStoryboard  {STORYBOARD.relative_to(ROOT)}")
+    print("Making a clip of three signs, each with a sentence spoken over it, and a spoken question …", flush=True)
+    clips.slides_with_speech(CLIP, SLIDES)
+    wave = SPOKEN.with_suffix(".wav")
+    clips.speech(SPOKEN_QUESTION, wave)
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-y", "-i", wave, "-ac", "1", "-ar", "48000", "-c:a", "libopus", SPOKEN], check=True
+    )
+    wave.unlink()
+    problems = asyncio.run(play())
     for problem in problems:
         print(f"Not true: {problem}", file=sys.stderr)
     print("All of it is true." if not problems else "")
     return 1 if problems else 0
 
 
-def show(*arguments: str) -> None:
-    """A command and its output, as on a terminal."""
-    shown = [argument.replace(f"{ROOT}/", "") for argument in arguments]
-    print("\n$ python -m bot " + " ".join(f'"{part}"' if " " in part else part for part in shown), flush=True)
-    print(run(*arguments), end="", flush=True)
+async def play() -> list[str]:
+    """The conversation, printed as it happens; what of it is not as it should be."""
+    shutil.rmtree(FOLDER / "data", ignore_errors=True)
+    async with DiscordServer() as server:
+        club = server.guild("Film club")
+        anna, general = club.member("Anna"), club.channel("general")
+        async with bot(server) as process:
+            stage = Stage(server)
+            print(f"\n#{general.name}, as Anna sees it:\n", flush=True)
+            asked = await anna.post(f"@bot {QUESTION}", CLIP, to=general)
+            first = await stage.follow(asked, f"{QUESTION}  📎 {CLIP.name}")
+            pressed = await anna.press(first, "Speak")
+            await stage.follow(pressed, "presses [Speak]")
+            voice = await stage.voice_message(answer_file(1))
+            spoken = await anna.post("", VoiceMessage(SPOKEN), reply_to=first)
+            second = await stage.follow(spoken, f"🎤 voice message: “{SPOKEN_QUESTION}”")
+            other = await stage.voice_message(answer_file(2))
+            pressed = await anna.press(first, "Frames")
+            frames = await stage.follow(pressed, "presses [Frames]")
+            (FOLDER / "storyboard.png").write_bytes(frames.files[0].bytes)
+            process.terminate()
+            code = await asyncio.wait_for(process.wait(), 30)
+        saved = ", ".join(str(answer_file(number).relative_to(ROOT)) for number in (1, 2))
+        print(f"\nSaved      {saved}, {(FOLDER / 'storyboard.png').relative_to(ROOT)}")
+        problems = [*check(first, second), *check_sound(voice, 1), *check_sound(other, 2)]
+        if code != 0:
+            problems.append(f"the bot ended with exit code {code}")
+        problems += [f"Discord does not know {request}" for request in server.unknown_requests]
+        problems += [f"{item.name}: {item.failed}" for item in server.interactions if item.failed]
+        problems += [f"{message.content!r} pings {message.pings}" for message in server.bot.messages() if message.pings]
+        return problems
 
 
-def run(*arguments: str) -> str:
-    """The output of one command; what it says on stderr stays there. Raises CalledProcessError."""
-    command = [sys.executable, "-m", "bot", *arguments]
-    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, env=os.environ).stdout
+@asynccontextmanager
+async def bot(server: DiscordServer) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """`python -m bot run` as people start it, with what it says at the start on show."""
+    here = environment(server, None, FOLDER / "data", LOG__LEVEL="warning")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DISCORD_")}
+    print("$ python -m bot run", flush=True)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bot", "run", cwd=ROOT, env=kept | here)
+    try:
+        await server.bot.online()
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
-def check(told: dict, slides: tuple[clips.Slide, ...]) -> list[str]:
-    """What of the timeline and the answer does not match the clip that was made."""
+class Stage:
+    """Prints what is new in the channel, with the seconds since the first message."""
+
+    def __init__(self, server: DiscordServer) -> None:
+        self._server = server
+        self._began = time.monotonic()
+        self._shown: set[tuple[int, int]] = set()
+
+    async def follow(self, to: Message | Interaction, said: str) -> Message:
+        """What a person said or did, and what the bot does about it, until it is settled."""
+        self._line("Anna", said)
+        deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+        while time.monotonic() < deadline:
+            replies = self._server.bot.replies(to)
+            for message in replies:
+                self._show(message)
+            settled = next((message for message in replies if message.is_settled and not message.deleted), None)
+            if settled is not None:
+                self._buttons(settled)
+                return settled
+            await asyncio.sleep(0.02)
+        raise TimeoutError(f"no answer within {LONGEST_WAIT_SECONDS:g} s")
+
+    async def voice_message(self, path: Path) -> Message:
+        """The next voice message, saved."""
+        message = await self._server.bot.next_message(settled=lambda one: one.is_voice_message)
+        [file] = message.files
+        path.write_bytes(file.bytes)
+        points = len(base64.b64decode(file.waveform or ""))
+        self._line("Kibitz", f"🔊 voice message of {file.duration_secs:.1f} s, {points} points of loudness")
+        return message
+
+    def _show(self, message: Message) -> None:
+        for number, (_, content) in enumerate([*message.edits, (0.0, message.content)]):
+            if content and (message.id, hash(content)) not in self._shown:
+                self._shown.add((message.id, hash(content)))
+                self._line("Kibitz" if number == 0 else "     ✎", content)
+
+    def _buttons(self, message: Message) -> None:
+        if message.buttons:
+            self._line("", " ".join(f"[{button.label}]" for button in message.buttons))
+        for file in message.files:
+            self._line("", f"📎 {file.name} ({file.description})")
+
+    def _line(self, who: str, text: str) -> None:
+        head = f"{time.monotonic() - self._began:5.1f} s  {who:<7}"
+        print(
+            "\n".join(f"{head if n == 0 else ' ' * len(head)} {line}" for n, line in enumerate(text.split("\n"))),
+            flush=True,
+        )
+
+
+def check(first: Message, second: Message) -> list[str]:
+    """What the answers should have said and did not."""
     problems = []
-    for slide in slides:
-        for kind, words, start in (
-            ("text", slide.text, slide.start_seconds),
-            ("heard", slide.spoken, slide.spoken_at_seconds),
-        ):
-            found = [moment for moment in told["timeline"] if moment["kind"] == kind and same(moment["text"], words)]
-            if not any(abs(moment["start_seconds"] - start) <= NEAR_SECONDS for moment in found):
-                problems.append(f"“{words}” is not {kind} at {start:.1f} s")
-    if slides[1].text.casefold() not in told["answer"].casefold():
-        problems.append("the answer does not say what the sign says")
+    if SLIDES[1][0].casefold() not in first.content.casefold() or "0:03" not in first.content:
+        problems.append("the first answer does not say what the sign says, and when")
+    if "three people" not in second.content.casefold():
+        problems.append("the second answer does not say how many people there are")
     return problems
 
 
-def same(one: str, other: str) -> bool:
-    """Equal but for case and the ends of lines."""
-    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+def answer_file(number: int) -> Path:
+    """Where the voice message of an answer is saved."""
+    return FOLDER / f"answer-{number}.ogg"
 
 
-def length_of(path: Path) -> float:
-    """Seconds of sound in a file, as ffprobe tells."""
-    command = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", str(path)]
-    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout or 0)
+def check_sound(message: Message, number: int) -> list[str]:
+    """A voice message can be played, is as long as it says, and its waveform follows its sound."""
+    [file] = message.files
+    command = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", answer_file(number)]
+    told = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+    problems = []
+    if abs(float(told or 0) - (file.duration_secs or 0)) > 0.2:
+        problems.append(f"a voice message of {float(told or 0):.1f} s says it has {file.duration_secs} s")
+    if len(set(base64.b64decode(file.waveform or ""))) < 4:
+        problems.append("the waveform of a voice message is flat")
+    return problems
 
 
 if __name__ == "__main__":

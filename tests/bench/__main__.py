@@ -13,12 +13,12 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.bench import video
+from tests.bench import discord, video
 from tests.bench.report import Report, Row, verdicts
 
 Bench = Callable[[Path], Awaitable[Report]]
 
-BENCHES: dict[str, Bench] = {"video": video.run}
+BENCHES: dict[str, Bench] = {"video": video.run, "discord": discord.run}
 BUILD = Path(__file__).parents[2] / "build"
 
 
