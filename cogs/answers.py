@@ -6,7 +6,7 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from bot.discord_io.buttons import Action, JobButton
+from bot.discord_io.buttons import FORM_SECONDS, Action, JobButton
 from bot.discord_io.client import KibitzClient
 from bot.discord_io.desk import Desk
 from bot.discord_io.reception import Reception, Wish, person_of
@@ -87,7 +87,7 @@ class _More(discord.ui.Modal):
 
     def __init__(self, reception: Reception, job_id: str, interaction: Interaction) -> None:
         words = catalogue(interaction.locale.value)
-        super().__init__(title=words("Ask more"))
+        super().__init__(title=words("Ask more"), timeout=FORM_SECONDS)
         self._reception = reception
         self._job_id = job_id
         self._question: discord.ui.TextInput[_More] = discord.ui.TextInput(

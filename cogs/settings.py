@@ -8,6 +8,7 @@ from discord import app_commands
 from discord.app_commands import locale_str
 from discord.ext import commands
 
+from bot.discord_io.buttons import FORM_SECONDS
 from bot.discord_io.client import KibitzClient
 from bot.discord_io.identity import settings_channel
 from bot.discord_io.telling import told
@@ -204,7 +205,7 @@ class _VoiceButton(discord.ui.Button[_Panel]):
 class _VoiceForm(discord.ui.Modal):
     def __init__(self, panel: _Panel) -> None:
         words = panel.words
-        super().__init__(title=words("Voice"))
+        super().__init__(title=words("Voice"), timeout=FORM_SECONDS)
         self._panel = panel
         self._voice: discord.ui.TextInput[_VoiceForm] = discord.ui.TextInput(
             label=words("Name of the voice; nothing: as configured"),

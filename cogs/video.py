@@ -8,6 +8,7 @@ from discord.app_commands import locale_str
 from discord.ext import commands
 
 from bot.discord_io.attachments import source_of, sources_of
+from bot.discord_io.buttons import FORM_SECONDS
 from bot.discord_io.client import KibitzClient
 from bot.discord_io.identity import ref_of
 from bot.discord_io.reception import Reception, Wish
@@ -142,7 +143,7 @@ class _Question(discord.ui.Modal):
 
     def __init__(self, reception: Reception, wish: Wish, interaction: Interaction) -> None:
         words = catalogue(interaction.locale.value)
-        super().__init__(title=words("Ask about this"))
+        super().__init__(title=words("Ask about this"), timeout=FORM_SECONDS)
         self._reception = reception
         self._wish = wish
         self._question: discord.ui.TextInput[_Question] = discord.ui.TextInput(

@@ -11,6 +11,9 @@ from bot.locales import Catalogue
 PRESSED = "kibitz_button"
 """The event of the client that a press becomes: interaction, action, job id."""
 
+FORM_SECONDS = 15 * 60
+"""How long a form that was opened may still be sent; a dismissed one is let go of then."""
+
 
 class Action(StrEnum):
     """What a button does."""
