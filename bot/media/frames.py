@@ -25,6 +25,7 @@ _TINY_WIDTH, _TINY_HEIGHT = 64, 36
 _SUDDEN = 0.07
 _SUDDEN_APART_SECONDS = 0.2
 _FROZEN_SECONDS = 0.4
+_FREEZE_END_KEY = "lavfi.freezedetect.freeze_end"
 _FROZEN_NOISE = 0.0001
 _TAIL_FRAMES = 1.5
 _LEAST_TAIL_SECONDS = 0.1
@@ -156,7 +157,7 @@ class _Sampling:
 
         scores: every picture, tiny and in RGB, measured against the one before. looks: pictures on a regular grid,
         at sudden changes of brightness, and all of the last moments. changes: the first picture that differs, in
-        any colour or detail, after a standstill.
+        any colour or detail, after a standstill; and the first of all, because ffmpeg 7 fails where a branch is empty.
         """
         source = media_input(self._file.path, self._limits)[str(self._video.index)].filter("settb", "AVTB")
         branches = source.filter_multi_output("split", 3)
@@ -168,7 +169,8 @@ class _Sampling:
         changes = (
             branches.stream(2)
             .filter("freezedetect", noise=_FROZEN_NOISE, duration=_FROZEN_SECONDS)
-            .filter("metadata", "select", key="lavfi.freezedetect.freeze_end")
+            .filter("metadata", "add", key=_FREEZE_END_KEY, value=0, enable="eq(n,0)")
+            .filter("metadata", "select", key=_FREEZE_END_KEY)
         )
         return ffmpeg_argv(
             output(looks, fps_mode="passthrough", f="rawvideo", threads=1, flush_packets=1),
@@ -180,7 +182,7 @@ class _Sampling:
                 threads=1,
                 flush_packets=1,
             ),
-            output(scores.filter("select", 0), "-", fps_mode="passthrough", f="null"),
+            output(scores, "-", fps_mode="passthrough", f="null"),
         )
 
     def _grid(self) -> str:

@@ -155,6 +155,8 @@ async def _report(file: MediaFile, head: bytes, limits: MediaLimits) -> _Report:
         end.check()
         if end.complaint is Complaint.TOO_BIG:
             raise _too_many_pixels()
+        if end.complaint is Complaint.TOO_MANY_STREAMS:
+            raise _too_many_streams()
         return _Report.model_validate_json(said.decode("utf-8", errors="replace"))
     except ChildFailed as failure:
         raise _refusal(failure, head) from failure
