@@ -3,6 +3,7 @@
 import asyncio
 import os
 import tempfile
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -81,8 +82,10 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
 
 
 @asynccontextmanager
-async def open_bot(settings: Settings) -> AsyncGenerator[KibitzClient]:
-    """The Discord client with everything it works with, not signed in yet."""
+async def open_bot(
+    settings: Settings, *, clock: Callable[[], float] = time.monotonic
+) -> AsyncGenerator[KibitzClient]:
+    """The Discord client with everything it works with, not signed in yet. `clock`: see Reception."""
     workspaces = await _workspaces(settings)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(database_path(settings)))
@@ -99,7 +102,7 @@ async def open_bot(settings: Settings) -> AsyncGenerator[KibitzClient]:
             standing=_standing(settings),
         )
         desk = Desk(chat, memory, Intake(database), settings.jobs, tasks=client.tasks)
-        reception = Reception(desk, memory, settings.discord)
+        reception = Reception(desk, memory, settings.discord, clock=clock)
         client.attach(House(settings=settings, memory=memory, desk=desk, reception=reception))
         yield client
 

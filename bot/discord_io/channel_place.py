@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import discord
 
 from bot.discord_io.identity import ref_of
-from bot.discord_io.permissions import FILES, VOICE
+from bot.discord_io.patience import patiently
+from bot.discord_io.permissions import FILES, SEND, VOICE
 from bot.discord_io.posting import NO_MENTIONS, OutgoingFile
 from bot.discord_io.voice_message import NOT_ALLOWED, send_voice_message
-from bot.discord_io.wall import UNKNOWN_MESSAGE, lacking
+from bot.discord_io.wall import UNKNOWN_MESSAGE, lacking, missing_permission
 from bot.domain.conversation import MessageRef
 from bot.domain.media import VoiceClip
 
@@ -47,9 +48,7 @@ class ChannelPlace:
         self._began = began
         self._reply_to = reply_to
         self._posts = 0 if shown is None else 1
-        self._message: discord.Message | discord.PartialMessage | None = None
-        if shown is not None:
-            self._message = client.get_partial_messageable(shown.channel_id).get_partial_message(shown.message_id)
+        self._shown = shown
 
     @property
     def may_attach(self) -> bool:
@@ -68,18 +67,17 @@ class ChannelPlace:
         async def post(reference: discord.MessageReference | None) -> discord.Message:
             return await self._post(content, view, files, reference)
 
-        self._message = await self._replying(post, self._reply_to)
-        return ref_of(self._message)
+        self._shown = ref_of(await self._replying(post, self._reply_to))
+        return self._shown
 
     async def change(
         self, content: str, view: discord.ui.View | None, files: Sequence[OutgoingFile] | None
     ) -> MessageRef:
         """Edit it; `files` None leaves those it has."""
-        if self._message is None:
+        if self._shown is None:
             return await self.create(content, view, files or ())
-        options: dict[str, Any] = {} if files is None else {"attachments": [file.opened() for file in files]}
-        self._message = await self._message.edit(content=content, view=view, allowed_mentions=NO_MENTIONS, **options)
-        return ref_of(self._message)
+        await self._edit(self._shown, content, view, files)
+        return self._shown
 
     async def append(self, content: str, view: discord.ui.View | None, files: Sequence[OutgoingFile]) -> MessageRef:
         """Post a further message."""
@@ -101,7 +99,7 @@ class ChannelPlace:
         if lacking(self.where, VOICE):
             return None
         try:
-            return await self._replying(send, reply_to)
+            return await patiently(lambda: self._replying(send, reply_to))
         except discord.HTTPException as error:
             if error.code not in NOT_ALLOWED:
                 raise
@@ -118,24 +116,42 @@ class ChannelPlace:
         files: Sequence[OutgoingFile],
         reference: discord.MessageReference | None,
     ) -> discord.Message:
+        if lacking(self.where, SEND):  # not tried, because Discord counts what it refuses
+            raise missing_permission(self.where)
         options: dict[str, Any] = {} if view is None else {"view": view}
         if reference is not None:
             options["reference"] = reference
-        if files:
-            options["files"] = [file.opened() for file in files]
-        message = await self.where.send(
-            content,
-            mention_author=False,
-            allowed_mentions=NO_MENTIONS,
-            suppress_embeds=True,
-            silent=self._is_silent,
-            nonce=f"{self._job_id}.{self._posts}",
-            **options,
-        )
+
+        async def send() -> discord.Message:
+            attached = {"files": [file.opened() for file in files]} if files else {}
+            return await self.where.send(
+                content,
+                mention_author=False,
+                allowed_mentions=NO_MENTIONS,
+                suppress_embeds=True,
+                silent=self._is_silent,
+                nonce=f"{self._job_id}.{self._posts}",
+                **attached,
+                **options,
+            )
+
+        message = await patiently(send)
         self._posts += 1
         if message.content != content.strip():  # posted under this number before, with other words
-            message = await message.edit(content=content, view=view, allowed_mentions=NO_MENTIONS)
+            await self._edit(ref_of(message), content, view, None)
         return message
+
+    async def _edit(
+        self, ref: MessageRef, content: str, view: discord.ui.View | None, files: Sequence[OutgoingFile] | None
+    ) -> None:
+        """Without naming its flags, so that previews stay off; the library would name them for a whole message."""
+        message = self._client.get_partial_messageable(ref.channel_id).get_partial_message(ref.message_id)
+
+        async def edit() -> None:
+            options: dict[str, Any] = {} if files is None else {"attachments": [file.opened() for file in files]}
+            await message.edit(content=content, view=view, allowed_mentions=NO_MENTIONS, **options)
+
+        await patiently(edit)
 
     async def _replying(
         self, send: Callable[[discord.MessageReference | None], Awaitable[Sent]], to: MessageRef | None

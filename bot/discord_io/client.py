@@ -25,7 +25,10 @@ EXTENSIONS: tuple[str, ...] = ("cogs.errors", "cogs.video", "cogs.chat", "cogs.a
 
 _MESSAGES_KEPT = 100
 _LONGEST_RATE_LIMIT_SECONDS = 60
-_LONGEST_GOODBYE_SECONDS = 5
+_LONGEST_GOODBYE_SECONDS = 4
+_GOODBYE_SECONDS = 2 * _LONGEST_GOODBYE_SECONDS
+"""Of the time to shut down, what is kept for the last words in the channels and for leaving Discord."""
+
 _DAY_SECONDS = 86_400
 
 _log = logging.getLogger(__name__)
@@ -87,8 +90,11 @@ class KibitzClient(commands.AutoShardedBot):
         if self.application_id is not None:
             await sync_commands(self.tree, application_id=self.application_id, settings=self._settings)
         self._standing.spawn(self._keep_house(), name="upkeep")
-        path = heartbeat_file(self._settings)
-        self._standing.spawn(beat(path, self._is_connected), name="heartbeat")
+        self._standing.spawn(self._beat(), name="heartbeat")
+
+    async def _beat(self) -> None:
+        await self.wait_until_ready()
+        await beat(heartbeat_file(self._settings), self._is_connected)
 
     async def _keep_house(self) -> None:
         """Once connected, go on with what an earlier process left; then once a day forget what is too old."""
@@ -105,7 +111,9 @@ class KibitzClient(commands.AutoShardedBot):
     async def wind_down(self) -> None:
         """Take no new work, give what runs its time, and leave; what does not end in time is cancelled."""
         self.is_stopping = True
-        await self.tasks.finish(self._settings.jobs.shutdown_seconds)
+        self.house.desk.close()
+        seconds = self._settings.jobs.shutdown_seconds
+        await self.tasks.finish(seconds - min(_GOODBYE_SECONDS, seconds / 2))
         try:
             async with asyncio.timeout(_LONGEST_GOODBYE_SECONDS):
                 await self.close()
@@ -141,7 +149,7 @@ class KibitzClient(commands.AutoShardedBot):
         await super().launch_shard(launch_address(gateway, self._gateway), shard_id, initial=initial)
 
     def _is_connected(self) -> bool:
-        return self.is_ready() and not any(shard.is_closed() for shard in self.shards.values())
+        return not any(shard.is_closed() for shard in self.shards.values())
 
 
 def _intents(settings: Settings) -> discord.Intents:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import discord
@@ -32,19 +32,26 @@ log = logging.getLogger(__name__)
 
 _MOST_ATTEMPTS = 3
 _STALE = timedelta(hours=1)
-_LAST_WORD_SECONDS = 5.0
+_LAST_WORD_SECONDS = 4.0
 _SPEAKABLE = (AskKind.ASK, AskKind.SUMMARIZE)
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class _Job:
-    """A question in flight. `stopped_by_hand`: somebody pressed Cancel, as opposed to the whole bot stopping."""
+    """A question in flight. `stopped_by_hand`: somebody pressed Cancel, as opposed to the whole bot stopping. `deleted`:
+    messages it came from that are gone."""
 
     ask: Ask
     keeps: bool = True
     notes: tuple[Notice, ...] = ()
     task: "asyncio.Task[None] | None" = None
     stopped_by_hand: bool = False
+    deleted: list[MessageRef] = field(default_factory=list[MessageRef])
+
+    def came_from(self, message: MessageRef) -> bool:
+        """Whether that message asked, or carried a clip."""
+        carriers = [MessageRef(channel_id=clip.channel_id, message_id=clip.message_id) for clip in self.ask.clips]
+        return message in (self.ask.source, *carriers)
 
 
 class Desk:
@@ -64,6 +71,11 @@ class Desk:
             most_waiting=settings.max_waiting,
         )
         self._jobs: dict[str, _Job] = {}
+        self._is_closing = False
+
+    def close(self) -> None:
+        """Begin nothing new; what is asked from now on is kept for the next process."""
+        self._is_closing = True
 
     @property
     def is_full(self) -> bool:
@@ -75,6 +87,12 @@ class Desk:
         job = self._jobs.get(job_id)
         return None if job is None else job.ask.asker_id
 
+    async def finished(self, job_id: str) -> None:
+        """Wait until nothing more is posted for a question."""
+        job = self._jobs.get(job_id)
+        if job is not None and job.task is not None:
+            await asyncio.wait({job.task})
+
     def cancel(self, job_id: str) -> bool:
         """Stop a question; False when it is not in flight."""
         job = self._jobs.get(job_id)
@@ -82,6 +100,13 @@ class Desk:
             return False
         job.stopped_by_hand = True
         return job.task.cancel()
+
+    async def forget(self, message: MessageRef) -> None:
+        """A message is gone, and with it what was kept because of it; what is being worked on is not kept either."""
+        for job in self._jobs.values():
+            if job.came_from(message):
+                job.deleted.append(message)
+        await self._memory.forget_message(message)
 
     async def take(
         self,
@@ -98,6 +123,8 @@ class Desk:
         `keeps` False: it is not gone on with after a restart, because it could not be answered in private then.
         Asked twice, as when an event is repeated, it is answered once.
         """
+        if self._is_closing and not keeps:
+            raise BotError("restarting", "I am being restarted. Ask again in a minute.")
         if ask.job_id in self._jobs:
             return
         job = _Job(ask=ask, keeps=keeps, notes=notes)
@@ -109,6 +136,10 @@ class Desk:
         except BaseException:
             self._jobs.pop(ask.job_id, None)
             raise
+        if self._is_closing:
+            del self._jobs[ask.job_id]
+            await self._last_word(job, surface, catalogue(ask.locale))
+            return
         self._begin(job, surface, place)
 
     async def resume(self, client: discord.Client) -> int:
@@ -159,11 +190,16 @@ class Desk:
         except Exception:
             log.exception("job %s failed", ask.job_id)
             await self._tell(surface, unforeseen())
+        finally:
+            for message in job.deleted:
+                await self._memory.forget_message(message)
         if job.keeps:
             await self._intake.finished(ask.job_id)
 
     def _check_still_wanted(self, ask: Ask, attempts: int) -> None:
-        """A question that was interrupted too often, or too long ago, is closed with a word."""
+        """A question that was deleted, or interrupted too often or too long ago, is closed with a word."""
+        if attempts == 0:
+            raise BotError("withdrawn", "The question was deleted, so there is nothing to answer.")
         if attempts > _MOST_ATTEMPTS:
             raise BotError("gave_up", "I was interrupted at this several times. Ask again, or try a shorter clip.")
         if attempts > 1 and datetime.now(UTC) - ask.asked_at > _STALE:
@@ -190,6 +226,7 @@ class Desk:
 
     async def _show(self, job: _Job, message: JobMessage) -> None:
         shown = await message.open()
+        await self._memory.add_reply(_turn_shown(job.ask), shown)  # people reply before an answer is at its end
         if job.keeps:
             await self._intake.showed(job.ask.job_id, shown)
 
@@ -200,38 +237,44 @@ class Desk:
             ask.job_id,
             words,
             has_clip=bool(done.timelines),
-            has_picture=done.has_picture,
+            has_picture=done.has_picture and ask.kind is not AskKind.STORYBOARD,
             may_speak=ask.kind in _SPEAKABLE and done.voice is None and place.speak is not SpeakWhen.NEVER,
         )
         match ask.kind:
             case AskKind.STORYBOARD:
-                refs = [await surface.finish(words("The frames that were looked at."), files=pictures(done, words))]
+                said, board = words("The frames that were looked at."), pictures(done, words)
+                refs = [await surface.finish(said, view=None if ask.is_private else view, files=board)]
             case AskKind.TIMELINE:
                 refs = [await surface.finish(timeline_line(done, words), files=exports(done, ask.form), view=view)]
             case AskKind.SPEAK:
                 refs = [await surface.finish(words("Spoken:"))]
                 if done.voice is not None:
                     refs.append(await surface.voice(done.voice))
-            case AskKind.TRANSCRIBE if not ask.clips:
-                refs = [await surface.finish(words("The transcript."), files=transcripts(done))]
+            case AskKind.TRANSCRIBE if ask.is_private and not ask.clips:  # the button below an answer
+                files = transcripts(done)
+                said = words("The transcript.") if files else words("There is no speech in it.")
+                refs = [await surface.finish(said, files=files)]
             case _:
                 text = spoken_lines(done, words) if ask.kind is AskKind.TRANSCRIBE else done.text
                 refs = await deliver(
                     text, surface=surface, words=words, notices=(*done.notices, *job.notes), view=view, voice=done.voice
                 )
         for ref in refs:
-            await self._memory.add_reply(ask.job_id, ref)
+            await self._memory.add_reply(_turn_shown(ask), ref)
 
     async def _last_word(self, job: _Job, surface: Surface, words: Catalogue) -> None:
-        """Said while the task is being cancelled, so within a limit."""
+        """Said while the task is being cancelled or the bot is closing, so within a limit."""
         try:
             async with asyncio.timeout(_LAST_WORD_SECONDS):
                 if job.stopped_by_hand:
                     if job.keeps:
                         await self._intake.finished(job.ask.job_id)
                     await surface.finish(words("Stopped. Nothing more is spent on this."))
+                elif job.keeps:
+                    shown = await surface.show(words("I am being restarted and will go on with this in a moment."))
+                    await self._intake.showed(job.ask.job_id, shown)
                 else:
-                    await surface.show(words("I am being restarted and will go on with this in a moment."))
+                    await surface.finish(words("I am being restarted. Ask again in a minute."))
         except (TimeoutError, BotError) as error:
             log.info("job %s: no last word: %s", job.ask.job_id, type(error).__name__)
 
@@ -244,3 +287,8 @@ class Desk:
             await surface.fail(said)
         except DeliveryError as lost:
             log.warning("an error could not be told: %s", lost.code)
+
+
+def _turn_shown(ask: Ask) -> str:
+    """The turn whose words the messages of a job show: when an answer is spoken, that of the answer."""
+    return ask.follows if ask.kind is AskKind.SPEAK and ask.follows else ask.job_id

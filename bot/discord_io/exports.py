@@ -29,10 +29,12 @@ def exports(done: Done, form: str) -> list[OutgoingFile]:
 
 
 def transcripts(done: Done) -> list[OutgoingFile]:
-    """Only what was said, to be read and as subtitles."""
+    """Only what was said, to be read and as subtitles; none of a clip without speech."""
     files: list[OutgoingFile] = []
     for number, timeline in enumerate(done.timelines, start=1):
         heard = replace(timeline, moments=timeline.of(MomentKind.HEARD))
+        if not heard.moments:
+            continue
         files += [
             OutgoingFile(name=_name("transcript", number, done, form), data=FORMATS[form](heard).encode())
             for form in ("md", "srt")

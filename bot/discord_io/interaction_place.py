@@ -8,6 +8,7 @@ import discord
 
 from bot.discord_io.channel_place import LONG_JOB_SECONDS, ChannelPlace
 from bot.discord_io.identity import ref_of
+from bot.discord_io.patience import patiently
 from bot.discord_io.posting import NO_MENTIONS, OutgoingFile
 from bot.domain.conversation import MessageRef
 from bot.domain.media import VoiceClip
@@ -65,9 +66,12 @@ class InteractionPlace:
     async def create(self, content: str, view: discord.ui.View | None, files: Sequence[OutgoingFile]) -> MessageRef:
         """Fill the deferred response; where that was deleted, post a follow-up in its place."""
 
+        async def fill() -> Answer:
+            return await self._interaction.edit_original_response(**_edited(content, view, files))
+
         async def here() -> Answer:
             if self._message is None:
-                self._message = await self._interaction.edit_original_response(**_edited(content, view, files))
+                self._message = await patiently(fill)
             else:
                 self._message = await self._follow_up(content, view, files)
             return self._message
@@ -84,8 +88,11 @@ class InteractionPlace:
         if message is None:
             return await self.create(content, view, files or ())
 
-        async def here() -> Answer:
+        async def edit() -> Answer:
             return await message.edit(**_edited(content, view, files))
+
+        async def here() -> Answer:
+            return await patiently(edit)
 
         return await self._send(here, content, view, files or (), is_further=False)
 
@@ -136,16 +143,20 @@ class InteractionPlace:
         self, content: str, view: discord.ui.View | None, files: Sequence[OutgoingFile]
     ) -> discord.WebhookMessage:
         options: dict[str, Any] = {} if view is None else {"view": view}
-        return await self._interaction.followup.send(
-            content,
-            files=[file.opened() for file in files],
-            allowed_mentions=NO_MENTIONS,
-            ephemeral=self._ephemeral,
-            suppress_embeds=True,
-            silent=self._clock() - self._began > LONG_JOB_SECONDS,
-            wait=True,
-            **options,
-        )
+
+        async def send() -> discord.WebhookMessage:
+            return await self._interaction.followup.send(
+                content,
+                files=[file.opened() for file in files],
+                allowed_mentions=NO_MENTIONS,
+                ephemeral=self._ephemeral,
+                suppress_embeds=True,
+                silent=self._clock() - self._began > LONG_JOB_SECONDS,
+                wait=True,
+                **options,
+            )
+
+        return await patiently(send, shows_once=False)
 
     async def _send(
         self,

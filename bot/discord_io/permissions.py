@@ -8,10 +8,12 @@ import discord
 from bot.domain.sentence import Sentence, sentence
 
 READ = discord.Permissions(view_channel=True, read_message_history=True)
-WRITE = READ | discord.Permissions(send_messages=True, send_messages_in_threads=True)
+SEND = discord.Permissions(send_messages=True, send_messages_in_threads=True)
+WRITE = READ | SEND
 FILES = discord.Permissions(attach_files=True)
 VOICE = discord.Permissions(send_voice_messages=True)
-NEEDED = WRITE | FILES | VOICE | discord.Permissions(embed_links=True, add_reactions=True)
+REACT = discord.Permissions(read_message_history=True, add_reactions=True)
+NEEDED = WRITE | FILES | VOICE | REACT | discord.Permissions(embed_links=True)
 """What the invitation asks for."""
 
 _NAMES: dict[str, Sentence] = {

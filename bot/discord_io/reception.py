@@ -1,5 +1,8 @@
 """From a command or a message to an ask: who asks, where, about which clips, going on from what."""
 
+import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,15 +14,17 @@ from bot.discord_io.attachments import sources_of
 from bot.discord_io.desk import Desk
 from bot.discord_io.identity import key_of, ref_of, settings_channel
 from bot.discord_io.links import has_links, linked_messages
-from bot.discord_io.surface import InteractionSurface, MessageSurface
+from bot.discord_io.surface import InteractionSurface, MessageSurface, Surface
 from bot.domain.ask import Ask, AskKind
 from bot.domain.conversation import ConversationKey, MediaSource, MessageRef, PlaceSettings, SpeakWhen
-from bot.domain.errors import BotError
+from bot.domain.errors import BotError, DeliveryError
 from bot.domain.timeline import Notice, NoticeCode
 from bot.locales import catalogue
 from bot.memory.store import Memory
 from bot.pipeline.run import new_job_id
 from bot.services.access import Person, check_may_ask, may_hear
+
+log = logging.getLogger(__name__)
 
 _TURNS_LOOKED_AT = 10
 _MESSAGES_LOOKED_AT = 30
@@ -56,9 +61,12 @@ class Wish:
 
 
 class Reception:
-    """Where every way in ends, before the desk."""
+    """Where every way in ends, before the desk. `clock` counts the life of an interaction, in seconds."""
 
-    def __init__(self, desk: Desk, memory: Memory, settings: DiscordSettings) -> None:
+    def __init__(
+        self, desk: Desk, memory: Memory, settings: DiscordSettings, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
         self._desk = desk
         self._memory = memory
         self._settings = settings
@@ -68,7 +76,9 @@ class Reception:
         hidden = private or not is_public(interaction)
         await interaction.response.defer(ephemeral=hidden, thinking=True)
         job_id, words = new_job_id(), catalogue(interaction.locale.value)
-        surface = InteractionSurface(interaction, job_id=job_id, words=words, ephemeral=hidden)
+        surface = InteractionSurface(
+            interaction, job_id=job_id, words=words, ephemeral=hidden, clock=self._clock
+        )
         person = person_of(interaction.user)
         key = key_of(interaction)
         try:
@@ -88,7 +98,7 @@ class Reception:
             )
             await self._desk.take(ask, surface, place=place, notes=notes, keeps=not hidden)
         except BotError as error:
-            await surface.fail(error.public)
+            await _refuse(surface, job_id, error)
 
     async def by_message(
         self,
@@ -102,7 +112,7 @@ class Reception:
     ) -> None:
         """Answer a message below it, or say there what the `problem` with it is."""
         job_id, words = new_job_id(), catalogue(locale)
-        surface = MessageSurface(message, client=client, job_id=job_id, words=words)
+        surface = MessageSurface(message, client=client, job_id=job_id, words=words, clock=self._clock)
         person, key = person_of(message.author), key_of(message)
         try:
             check_may_ask(person, place)
@@ -127,7 +137,7 @@ class Reception:
             )
             await self._desk.take(ask, surface, place=place, notes=notes, reply_to=ref_of(message))
         except BotError as error:
-            await surface.fail(error.public)
+            await _refuse(surface, job_id, error)
 
     async def _linked(
         self, text: str, asker: discord.Member | discord.User, guild: discord.Guild | None
@@ -187,9 +197,18 @@ class Reception:
         return ()
 
 
+async def _refuse(surface: Surface, job_id: str, error: BotError) -> None:
+    """Say why a question is not taken, where that can be said."""
+    log.info("job %s: %s", job_id, error.code)
+    try:
+        await surface.fail(error.public)
+    except DeliveryError as lost:
+        log.warning("job %s: an error could not be told: %s", job_id, lost.code)
+
+
 def is_public(interaction: discord.Interaction[Any]) -> bool:
     """Whether the bot is at home where it was called: in the server, or in its own direct messages."""
-    return interaction.is_guild_integration()
+    return interaction.is_guild_integration() or interaction.context.dm_channel
 
 
 def person_of(user: discord.Member | discord.User) -> Person:

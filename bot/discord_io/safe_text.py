@@ -18,7 +18,7 @@ _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 _LINK = r"[^\s<>`\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]*"
 _ACTIVE = re.compile(
     rf"""
-      (?P<link>(?:[a-z][a-z0-9+.-]{{0,30}}://|(?<![a-z0-9])www\.|discord(?:app)?\.[a-z]{{2,4}}/|dis\.gd/){_LINK})
+      (?P<link>(?:[a-z][a-z0-9+.-]{{0,30}}://|www\.|discord(?:app)?\.[a-z]{{2,4}}/|dis\.gd/){_LINK})
     | @(?P<everyone>everyone|here)
     | (?P<bullet>^[ \t]*\*(?=[ ]))
     | (?P<mark>[\\`*_~|\[\]<>#]|:(?!\d\d:)(?=[\w+-]{{1,64}}:))
@@ -41,7 +41,7 @@ def safe(text: str) -> str:
     for fence in _FENCE.finditer(text):
         shown += [_prose(text[at : fence.start()]), _fenced(*fence.groups())]
         at = fence.end()
-    return "".join([*shown, _prose(text[at:])]).strip("\n")
+    return "".join([*shown, _prose(text[at:])]).strip()
 
 
 def visible(text: str) -> str:
@@ -50,13 +50,13 @@ def visible(text: str) -> str:
 
 
 def _fenced(indent: str, info: str, code: str) -> str:
-    """A fence at the start of its line, where no list can tear it. It shows something: an empty one would swallow the
-    text up to the next. Three backticks inside would end it, so they are shown by their double, U+02CB."""
+    """A fence at the start of its line, where no list can tear it. An empty one would swallow the text up to the next, so
+    it is none. Three backticks inside would end it, so they are shown by their double, U+02CB."""
     language = info.strip()
     if language and not _LANGUAGE.fullmatch(language):
         language, code = "", f"{language}\n{code}"
     if not code.strip():
-        return ""
+        return _prose(f"{language}\n")
     code = re.sub(rf"^{indent}", "", code, flags=re.MULTILINE).strip("\n")
     code = re.sub("`{3,}", lambda run: "\u02cb" * len(run[0]), code)
     return f"```{language}\n{code}\n```\n"

@@ -7,14 +7,17 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
+import aiohttp
 import discord
 
 from bot.discord_io.channel_place import ChannelPlace
 from bot.discord_io.identity import ref_of
 from bot.discord_io.interaction_place import InteractionPlace
+from bot.discord_io.permissions import REACT
 from bot.discord_io.posting import OutgoingFile, pack
-from bot.discord_io.wall import NO_PERMISSION, TOO_LARGE, UNKNOWN_MESSAGE, wall
+from bot.discord_io.wall import NO_PERMISSION, TOO_LARGE, UNKNOWN_MESSAGE, lacking, wall
 from bot.domain.conversation import MessageRef
+from bot.domain.errors import DeliveryError
 from bot.domain.media import VoiceClip
 from bot.locales import Catalogue
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 View = discord.ui.View | None
+
+_REFUSED = "❌"
 
 
 class Place(Protocol):
@@ -164,6 +169,22 @@ class MessageSurface(Surface):
             message.channel, client=client, job_id=job_id, clock=clock, began=clock(), reply_to=ref_of(message)
         )
         super().__init__(place, job_id=job_id, words=words)
+        self._asked = message
+
+    async def fail(self, sentence: str) -> MessageRef:
+        """What went wrong; where nothing may be said, a sign on the message that asked has to do."""
+        try:
+            return await super().fail(sentence)
+        except DeliveryError as error:
+            if error.code == "discord_missing_permission" and not lacking(self._asked.channel, REACT):
+                await self._sign()
+            raise
+
+    async def _sign(self) -> None:
+        try:
+            await self._asked.add_reaction(_REFUSED)
+        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+            log.info("no sign was left either: %s", type(error).__name__)
 
 
 class InteractionSurface(Surface):

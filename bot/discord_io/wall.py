@@ -45,17 +45,18 @@ def _translated(error: Exception, where: object) -> DeliveryError:
             "I may not write to you directly. Allow direct messages in the privacy settings of a server we share.",
         )
     if error.code in NO_PERMISSION:
-        return _missing_permission(where)
+        return missing_permission(where)
     if error.code in _GONE or error.status == 404:
         return DeliveryError("discord_gone", "The place for this answer is no longer there. Ask again.")
     if error.code in TOO_LARGE or error.status == 413:
         return DeliveryError("discord_too_large", "This is larger than Discord takes here. Ask for less at once.")
     if error.status == 429:
         return DeliveryError("discord_down", "Discord did not answer. Try again in a minute.")
-    return _missing_permission(where) if error.status == 403 else _refused()
+    return missing_permission(where) if error.status == 403 else _refused()
 
 
-def _missing_permission(where: object) -> DeliveryError:
+def missing_permission(where: object) -> DeliveryError:
+    """Names what the bot lacks in a channel to write there, and who can grant it."""
     try:
         names = missing_in(where, wanted=WRITE)
     except discord.ClientException:

@@ -40,3 +40,8 @@ class Ask:
     speak: bool = False
     form: str = "md"
     locale: str = "en-US"
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the answer is for the person who asked alone; their own id stands for the place then."""
+        return self.key == ConversationKey(server_id=None, channel_id=self.asker_id)

@@ -35,7 +35,7 @@ class MediaError(BotError):
     """A file that is broken, of an unknown kind, or beyond the limits."""
 
 
-class MemoryFault(BotError):
+class MemoryFault(BotError):  # noqa: N818  # MemoryError is Python's own
     """The database is busy, full, broken, newer than we are, or cannot be written."""
 
 

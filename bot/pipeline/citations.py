@@ -1,7 +1,8 @@
-"""An answer may cite only times that stand in the timeline; others are taken out of the stream."""
+"""An answer may cite only times that stand in the timeline, all written as 0:42; others are taken out of the stream."""
 
 import re
 
+from bot.domain.clock import clock_time
 from bot.domain.timeline import Timeline
 
 _CLOCK = r"\d{1,3}[:：]\d{2}(?:[:：]\d{2})?(?:\.\d{1,3})?"
@@ -29,9 +30,10 @@ class CitationFilter:
     """Checks times in a streamed answer against a timeline.
 
     A time is kept when some moment holds it (within a second: answers cite whole seconds), or when the same
-    characters stand in `quotable`: the words of the clip and of the question. A bracketed citation with an unknown
-    time is dropped; a bare unknown time becomes `?:??`. `removed` counts both. With `frame_times`, the times of
-    pictures that the model saw itself, bare times are left alone: it may have read them in a picture. Without a
+    characters stand in `quotable`: the words of the clip and of the question. Quoted characters stay as they are, other
+    clock times become whole seconds: `[00:42.3]` is `[0:42]`. A bracketed citation with an unknown time is dropped; a
+    bare unknown time becomes `?:??`. `removed` counts both. With `frame_times`, the times of pictures that the model
+    saw itself, bare times are left alone unless they count tenths: it may have read them in a picture. Without a
     timeline no time is a citation, and all are left alone.
     """
 
@@ -63,13 +65,13 @@ class CitationFilter:
     def _checked(self, text: str) -> str:
         text = _BRACKETED.sub(self._citation, text)
         if self._reads_itself:
-            return text
+            return _CLOCK_RE.sub(self._seen, text)
         text = _AT_SECONDS.sub(self._at_seconds, text)
         return _CLOCK_RE.sub(self._bare, text)
 
     def _citation(self, match: re.Match[str]) -> str:
         if all(self._known(time) for time in _ANY_TIME_RE.findall(match.group())):
-            return match.group()
+            return _CLOCK_RE.sub(lambda time: self._shown(time.group(1)), match.group())
         self.removed += 1
         return ""
 
@@ -81,14 +83,26 @@ class CitationFilter:
 
     def _bare(self, match: re.Match[str]) -> str:
         if self._known(match.group(1)):
-            return match.group()
+            return self._shown(match.group(1))
         self.removed += 1
         return _UNKNOWN
+
+    def _seen(self, match: re.Match[str]) -> str:
+        time = match.group(1)
+        return self._shown(time) if "." in time and self._known(time) else time
+
+    def _shown(self, time: str) -> str:
+        return time if time in self._quoted else clock_time(_seconds(time))
 
     def _known(self, time: str) -> bool:
         if time in self._quoted:
             return True
-        seconds = 0.0
-        for part in _PART.findall(time):
-            seconds = seconds * 60 + float(part)
+        seconds = _seconds(time)
         return any(start - _TOLERANCE_SECONDS < seconds < end + _TOLERANCE_SECONDS for start, end in self._spans)
+
+
+def _seconds(time: str) -> float:
+    seconds = 0.0
+    for part in _PART.findall(time):
+        seconds = seconds * 60 + float(part)
+    return seconds

@@ -79,13 +79,16 @@ class ChatService:
             run.notice(*self._standing)
             before = await self._before(ask)
             if ask.kind is AskKind.STORYBOARD:
-                return await self._storyboards(run, ask, before)
-            clips, ask = await self._understand(run, ask, before)
-            if not clips and ask.kind is not AskKind.ASK:
-                raise no_clip()
-            done = await self._reply(run, ask, self._crew_at(place), clips, before)
-        if ask.clips or ask.kind in _SAID:
-            await self._remember(ask, done, clips)
+                done = await self._storyboards(run, ask, before)
+                refs = [board.ref for board in done.storyboards]
+            else:
+                clips, ask = await self._understand(run, ask, before)
+                if not clips and ask.kind is not AskKind.ASK:
+                    raise no_clip()
+                done = await self._reply(run, ask, self._crew_at(place), clips, before)
+                refs = [clip.ref for clip in clips]
+        if ask.clips or ask.kind in _SAID or not ask.is_private:
+            await self._remember(ask, done, refs)
         return done
 
     async def _speak(self, run: Run, ask: Ask, place: PlaceSettings) -> Done:
@@ -106,7 +109,7 @@ class ChatService:
         turns = await self._memory.chain(ask.follows, limit=_TURNS_BACK) if ask.follows else ()
         with_clips = [turn.clips for turn in turns if turn.clips]
         return _Before(
-            exchanges=tuple(Exchange(question=turn.question, answer=turn.answer) for turn in turns),
+            exchanges=tuple(Exchange(question=turn.question, answer=turn.answer) for turn in turns if turn.question),
             clips=with_clips[-1] if with_clips else (),
         )
 
@@ -190,7 +193,7 @@ class ChatService:
             done = replace(done, text="\n".join(spoken))
         return replace(done, notices=tuple(run.notices), usages=tuple(run.usages))
 
-    async def _remember(self, ask: Ask, done: Done, clips: Sequence[Clip]) -> None:
+    async def _remember(self, ask: Ask, done: Done, clips: Sequence[ClipRef]) -> None:
         turn = Turn(
             job_id=ask.job_id,
             key=ask.key,
@@ -198,7 +201,7 @@ class ChatService:
             asked_at=ask.asked_at,
             question=done.question,
             answer=done.text,
-            clips=tuple(clip.ref for clip in clips),
+            clips=tuple(clips),
             follows=ask.follows,
             source=ask.source,
             was_heard=ask.voice_question is not None,

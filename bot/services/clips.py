@@ -61,6 +61,7 @@ class Clip:
 class Storyboard:
     """The chosen frames of a clip on one sheet, and their times in seconds."""
 
+    ref: ClipRef
     png: bytes = field(repr=False)
     at_seconds: tuple[float, ...]
 
@@ -132,7 +133,11 @@ class ClipService:
                 raise MediaError("media_no_picture", "There is only sound in this file, no picture to show.")
             async with step.stage(Stage.FRAMES), aclosing(sample_frames(file, facts, self._crew.limits)) as items:
                 frames = [item async for item in items if isinstance(item, Frame)]
-            return Storyboard(png=await draw_storyboard(frames), at_seconds=tuple(frame.at_seconds for frame in frames))
+            return Storyboard(
+                ref=ClipRef(sha256=file.sha256, source=source),
+                png=await draw_storyboard(frames),
+                at_seconds=tuple(frame.at_seconds for frame in frames),
+            )
 
     async def _remembered(self, run: Run, sha256: str, *, looks: bool) -> tuple[MediaProbe, Understanding] | None:
         """What memory holds, when that is all that is wanted."""

@@ -18,7 +18,6 @@ from tests.simulator.running import environment
 
 _ROUNDS = 7
 _MOST_ADDED_SECONDS = 0.15
-_FIRST_WORDS = ANSWER.split(maxsplit=1)[0]
 
 
 async def run(folder: Path) -> Report:
@@ -75,13 +74,21 @@ def _copy(clip: Path, path: Path, number: int) -> Path:
 
 
 async def _first_words(server: DiscordServer, posted: Message) -> float:
-    def shown() -> bool:
-        return any(_FIRST_WORDS in content for reply in server.bot.replies(posted) for _, content in reply.edits)
+    """Seconds from the message to the first edit that shows the beginning of the answer, however little of it."""
+
+    def shown() -> list[float]:
+        edits = [edit for reply in server.bot.replies(posted) for edit in reply.edits]
+        return [at for at, content in edits if _is_beginning(content)]
 
     await server.bot.until(shown, timeout=60, what="the first words of the answer")
-    first = min(at for reply in server.bot.replies(posted) for at, content in reply.edits if _FIRST_WORDS in content)
+    first = min(shown())
     await server.bot.reply(to=posted, timeout=60)
     return first - posted.at_seconds
+
+
+def _is_beginning(content: str) -> bool:
+    words = content.rstrip("▌ ")
+    return bool(words) and ANSWER.startswith(words)
 
 
 async def _ask_house(house: asyncio.subprocess.Process, clip: Path) -> float:

@@ -5,7 +5,7 @@ from dataclasses import is_dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, get_args, get_origin, get_type_hints
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.database.codec import (
@@ -44,27 +44,32 @@ def any_of(hint: Any) -> st.SearchStrategy[Any]:
     return st.from_type(hint)
 
 
+@settings(deadline=None)
 @given(any_of(Seen))
 def test_what_was_seen_comes_back_equal(seen: Seen) -> None:
     assert read_seen(to_json(seen)) == seen
 
 
+@settings(deadline=None)
 @given(any_of(Heard))
 def test_what_was_heard_comes_back_equal(heard: Heard) -> None:
     assert read_heard(to_json(heard)) == heard
 
 
+@settings(deadline=None)
 @given(any_of(MediaProbe))
 def test_facts_come_back_equal(probe: MediaProbe) -> None:
     assert read_probe(to_json(probe)) == probe
 
 
+@settings(deadline=None)
 @given(any_of(tuple[Usage, ...]), any_of(tuple[Notice, ...]))
 def test_usages_and_notices_come_back_equal(usages: tuple[Usage, ...], notices: tuple[Notice, ...]) -> None:
     assert read_usages(to_json(usages)) == usages
     assert read_notices(to_json(notices)) == notices
 
 
+@settings(deadline=None)
 @given(any_of(Ask))
 def test_an_ask_comes_back_equal_and_in_utc(wanted: Ask) -> None:
     read = read_ask(to_json(wanted))

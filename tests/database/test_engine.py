@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.database.engine import Database, open_database
+from bot.database.sqlite import fault_of
 from bot.database.tables import SettingRow
 from bot.domain.errors import MemoryFault
 from bot.memory.store import Memory
@@ -171,6 +172,31 @@ async def _acknowledged_until_killed(path: Path, kill_after: int) -> int:
     await process.wait()
     whole_lines = rest.split(b"\n")[:-1]
     return int(whole_lines[-1]) if whole_lines else last
+
+
+async def test_a_writer_has_the_file_for_itself_from_its_first_look(database: Database, path: Path) -> None:
+    async def look(session: AsyncSession) -> None:
+        await session.get(SettingRow, (1, 1, "voice"))
+        connected = sqlite3.connect(path, isolation_level=None, timeout=0)
+        with closing(connected) as other, pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+
+    await database.write(look)
+
+
+@pytest.mark.parametrize(
+    ("code", "ours"),
+    [
+        (sqlite3.SQLITE_READONLY_DIRECTORY, "database_unwritable"),
+        (sqlite3.SQLITE_CORRUPT_INDEX, "database_broken"),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, "memory_busy"),
+        (sqlite3.SQLITE_IOERR_FSYNC, "memory_failed"),
+    ],
+)
+def test_finer_codes_are_told_as_what_they_are(code: int, ours: str) -> None:
+    error = sqlite3.OperationalError()
+    error.sqlite_errorcode = code
+    assert fault_of(error).code == ours
 
 
 async def test_a_locked_database_is_busy(database: Database, path: Path) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import create_engine
 from bot.database import upgrade as upgrade_module
 from bot.database.engine import open_database
 from bot.database.tables import Base
-from bot.database.upgrade import MIGRATIONS, REVISION, upgrade
+from bot.database.upgrade import MIGRATIONS, REVISION, is_current, upgrade
 from bot.domain.errors import MemoryFault
 from bot.memory.store import Memory
 
@@ -156,6 +156,21 @@ def test_a_newer_database_is_refused_and_left_alone(path: Path, tmp_path: Path) 
     before = path.read_bytes()
     assert refusal(path) == "database_newer"
     assert path.read_bytes() == before
+
+
+def test_a_database_can_be_looked_at_without_an_upgrade(path: Path, tmp_path: Path) -> None:
+    path.parent.mkdir()
+    path.touch()
+    assert not is_current(path)
+    assert columns(path) == set()
+    upgrade(path)
+    assert is_current(path)
+    upgrade(path, migrations=migrations_of_tomorrow(tmp_path), newest="9999")
+    with pytest.raises(MemoryFault, match="database_newer"):
+        is_current(path)
+    path.write_bytes(b"not a database" * 100)
+    with pytest.raises(MemoryFault, match="database_broken"):
+        is_current(path)
 
 
 def test_what_is_no_database_is_refused(path: Path) -> None:

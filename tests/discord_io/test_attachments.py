@@ -5,15 +5,18 @@ import gzip
 import stat
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from bot.config import DiscordSettings, MediaSettings, Settings
-from bot.discord_io.attachments import AttachmentFetcher, open_fetcher
+from bot.discord_io.attachments import AttachmentFetcher, open_fetcher, read_again, sources_of
 from bot.domain.conversation import MediaSource
 from bot.domain.errors import MediaError
+from tests.discord_io.bots import connected
+from tests.simulator.discord_server import DiscordServer, Upload, VoiceMessage
 
 MIB = 2**20
 CLIP = bytes(range(256)) * 1000
@@ -45,10 +48,11 @@ class Cdn:
             await response.write(CLIP[:1000])
             assert request.transport
             request.transport.close()
-        else:  # endless, without a length
+        else:  # without a length: a byte too long, or endless
             response.enable_chunked_encoding()
             await response.prepare(request)
-            while request.transport and not request.transport.is_closing():
+            await response.write(bytes(MIB + 1))
+            while answer == "endless" and request.transport and not request.transport.is_closing():
                 await response.write(CLIP)
                 await asyncio.sleep(0)
         return response
@@ -176,8 +180,11 @@ async def test_a_length_above_the_limit_is_believed(cdn: Cdn, fetcher: Attachmen
     assert await refused(fetcher, cdn.source(), tmp_path) == "media_too_large"
 
 
-async def test_an_endless_file_is_stopped_at_the_limit(cdn: Cdn, fetcher: AttachmentFetcher, tmp_path: Path) -> None:
-    cdn.answers = ["endless"]
+@pytest.mark.parametrize("length", ["a byte too long", "endless"])
+async def test_a_file_without_a_length_is_stopped_at_the_limit(
+    cdn: Cdn, fetcher: AttachmentFetcher, tmp_path: Path, length: str
+) -> None:
+    cdn.answers = [length]
     assert await refused(fetcher, cdn.source(), tmp_path) == "media_too_large"
 
 
@@ -261,3 +268,59 @@ async def test_a_link_in_the_place_of_the_file_is_not_followed(
     with pytest.raises(MediaError):
         await fetcher.fetch(cdn.source(), folder)
     assert not victim.exists()
+
+
+# With Discord around it
+
+
+async def test_all_attachments_of_a_message_and_of_what_it_forwards(tmp_path: Path) -> None:
+    async with DiscordServer(message_content_allowed=True) as server:
+        guild = server.guild("Friends")
+        channel, ann = guild.channel("general"), guild.member("Ann")
+        async with connected(server, message_content=True) as client:
+            posted = await ann.post(
+                "look", Upload(name="a.mp4", data=CLIP), Upload(name="b.txt", data=b"b"), to=channel
+            )
+            recording = tmp_path / "recording.ogg"
+            recording.write_bytes(b"OggS")
+            spoken = await ann.post("", VoiceMessage(recording, duration_secs=2), to=channel)
+            forwarded = await ann.forward(posted, to=channel)
+            place = client.get_partial_messageable(channel.id)
+            one, voice, passed_on = [
+                sources_of(await place.fetch_message(message.id)) for message in (posted, spoken, forwarded)
+            ]
+    assert [source.size_bytes for source in one] == [len(CLIP), 1]
+    assert {(source.channel_id, source.message_id) for source in one} == {(channel.id, posted.id)}
+    assert [source.is_voice_message for source in (*one, *voice)] == [False, False, True]
+    assert [source.size_bytes for source in passed_on] == [len(CLIP), 1]
+    assert {source.message_id for source in passed_on} == {forwarded.id}
+
+
+async def test_an_expired_link_is_found_again_through_its_message(tmp_path: Path) -> None:
+    async with DiscordServer(message_content_allowed=True) as server:
+        guild = server.guild("Friends")
+        channel, ann = guild.channel("general"), guild.member("Ann")
+        discord_settings = DiscordSettings(cdn_hosts=server.cdn_hosts)
+        async with (
+            connected(server, message_content=True) as client,
+            open_fetcher(Settings(discord=discord_settings), partial(read_again, client)) as fetcher,
+        ):
+            posted = await ann.post("look", Upload(name="a.mp4", data=CLIP), to=channel)
+            (source,) = sources_of(await client.get_partial_messageable(channel.id).fetch_message(posted.id))
+            server.expire(posted)
+            assert (await fetcher.fetch(source, tmp_path)).read_bytes() == CLIP
+            for gone in (replace(source, message_id=0), replace(source, attachment_id=1)):
+                server.expire(posted)
+                with pytest.raises(MediaError) as caught:
+                    await fetcher.fetch(gone, tmp_path)
+                assert caught.value.code == "media_expired"
+            server.expire(posted)
+            server.fail(f"/messages/{posted.id}", status=0, times=9)
+            with pytest.raises(MediaError) as caught:
+                await fetcher.fetch(source, tmp_path)
+            assert caught.value.code == "media_unavailable"
+            server.heal()
+            await ann.delete(posted)
+            with pytest.raises(MediaError) as caught:
+                await fetcher.fetch(source, tmp_path)
+            assert caught.value.code == "media_expired"

@@ -65,7 +65,7 @@ def squeezed(text: str) -> str:
 @given(TEXTS)
 @example("```\n```\n<@1>\n```\n@everyone\n```")
 @example("- a\n ```\nb <@1>\n ```")
-@example("http://a@everyonehttp://b@herewww.c")
+@example("http://a@everyonehttp://b @herewww.c@everyonehttp://d")
 @example("```x``` <@1> ```\n@everyone")
 def test_nothing_is_active_and_every_visible_character_is_seen(text: str) -> None:
     reading = read(safe(text))
@@ -76,7 +76,7 @@ def test_nothing_is_active_and_every_visible_character_is_seen(text: str) -> Non
 @given(TEXTS)
 def test_words_outside_of_fences_keep_their_spaces_and_lines(text: str) -> None:
     text = re.sub("`{3,}", "``", text)
-    expected = re.sub(r"\n(?:[ \t]*\n){2,}", "\n\n", visible(text)).strip("\n")
+    expected = re.sub(r"\n(?:[ \t]*\n){2,}", "\n\n", visible(text)).strip()
     assert read(safe(text)).seen == expected
 
 
@@ -97,6 +97,7 @@ def test_links_are_inline_code_and_end_where_the_sentence_goes_on() -> None:
     assert safe("看https://a.b/c。好") == "看`https://a.b/c`。好"
     assert safe("https://en.wikipedia.org/wiki/A_(b)") == "`https://en.wikipedia.org/wiki/A_(b)`"
     assert safe("join discord.gg/abc now") == "join `discord.gg/abc` now"
+    assert safe("@everyonehttps://a.b") == "@`everyonehttps://a.b`"
     assert safe("[free](https://evil.example)") == r"\[free\](`https://evil.example`)"
 
 

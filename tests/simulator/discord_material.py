@@ -1,6 +1,7 @@
 """A tiny bot on the unmodified discord.py, and files, for the tests of the simulated Discord."""
 
 import asyncio
+import io
 import json
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -117,7 +118,7 @@ async def call(
         form: list[dict[str, Any]] = [{"name": "payload_json", "value": json.dumps(body or {})}]
         for index, (name, data) in enumerate(files.items()):
             kind = "application/octet-stream"
-            form.append({"name": f"files[{index}]", "value": data, "filename": name, "content_type": kind})
+            form.append({"name": f"files[{index}]", "value": io.BytesIO(data), "filename": name, "content_type": kind})
         return await bot.http.request(route, form=form)
     return await bot.http.request(route, json=body) if body is not None else await bot.http.request(route)
 

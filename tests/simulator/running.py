@@ -49,11 +49,13 @@ def settings_of(server: DiscordServer, cloud: OpenAIEmulator | None, data: Path,
 async def running_bot(
     server: DiscordServer, cloud: OpenAIEmulator | None, data: Path, **settings: object
 ) -> AsyncGenerator[KibitzClient]:
-    """The bot, online; on leaving it is told to stop as by SIGTERM. One at a time: the addresses are the library's."""
+    """The bot, online, with the clock of its Discord; on leaving it is told to stop as by SIGTERM. One at a time: the
+    addresses are the library's."""
     api, gateway = discord.http.Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
     chosen = settings_of(server, cloud, data, **settings)
     try:
-        async with open_bot(chosen) as client:
+        async with open_bot(chosen, clock=server.clock) as client:
+            client._connection.guild_ready_timeout = 0.1  # the library waits two seconds for servers to come in
             work = stay_connected(client, server.token, on_login=lambda: None)
             serving = asyncio.create_task(work, name="discord")
             try:

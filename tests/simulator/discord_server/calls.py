@@ -1,7 +1,6 @@
 """One request to the REST API on its way through: checked, limited, recorded, answered in Discord's form."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.simulator.discord_server import refusals
+from tests.simulator.discord_server.answers import json_answer
 from tests.simulator.discord_server.bodies import Body, read_body
 from tests.simulator.discord_server.faults import FaultPlan
 from tests.simulator.discord_server.limits import Limits
@@ -77,13 +77,12 @@ class Desk:
                 answer = await work(self._call(request, body))
                 if fault is not None:
                     return self._sent(record, await fault.respond(request))
+                record.answer = answer[1] if isinstance(answer, tuple) else answer
                 return self._sent(record, _respond(answer, limits))
             except Refusal as refusal:
-                record.code = refusal.code
+                record.code, record.answer = refusal.code, refusal.body()
                 await _swallow(request)
-                response = web.json_response(
-                    refusal.body(), status=refusal.status, headers={**limits, **refusal.headers}
-                )
+                response = json_answer(refusal.body(), status=refusal.status, headers={**limits, **refusal.headers})
                 return self._sent(record, response)
 
         return handle
@@ -92,7 +91,7 @@ class Desk:
         record = self._record(request, "unknown")
         self.unknown.append(f"{request.method} {request.path}")
         await _swallow(request)
-        return self._sent(record, web.json_response(refusals.unknown_route().body(), status=404))
+        return self._sent(record, json_answer(refusals.unknown_route().body(), status=404))
 
     def _record(self, request: web.Request, template: str) -> Request:
         record = Request(
@@ -147,7 +146,7 @@ def _respond(answer: Any, headers: dict[str, str]) -> web.Response:
     if answer is None:
         return web.Response(status=204, headers=headers)
     status, body = answer if isinstance(answer, tuple) else (200, answer)
-    return web.Response(body=json.dumps(body).encode(), status=status, headers=headers, content_type="application/json")
+    return json_answer(body, status=status, headers=headers)
 
 
 async def _swallow(request: web.Request) -> None:

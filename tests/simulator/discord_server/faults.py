@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from tests.simulator.discord_server.answers import json_answer
+
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
@@ -35,9 +37,9 @@ class Fault:
             wait = self.retry_after if self.retry_after is not None else 1.0
             body = {"message": "You are being rate limited.", "retry_after": wait, "global": self.is_global}
             headers = {**scope, "Retry-After": str(max(1, round(wait))), **self.headers}
-            return web.json_response(body, status=429, headers=headers)
+            return json_answer(body, status=429, headers=headers)
         body = {"message": f"{self.status}: a fault that the test ordered", "code": 0}
-        return web.json_response(body, status=self.status, headers=self.headers)
+        return json_answer(body, status=self.status, headers=self.headers)
 
 
 class FaultPlan:

@@ -154,3 +154,20 @@ def parts_of(components: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         for key in ("accessory", "component"):
             if isinstance(item.get(key), dict):
                 yield from parts_of([item[key]])
+
+
+def numbered(components: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Components with the ids that Discord gives those that have none."""
+    counter = 0
+
+    def number(item: dict[str, Any]) -> dict[str, Any]:
+        nonlocal counter
+        counter += 1
+        item = {**item, "id": item.get("id") or counter}
+        if "components" in item:
+            item["components"] = [number(child) for child in item["components"]]
+        if isinstance(item.get("accessory"), dict):
+            item["accessory"] = number(item["accessory"])
+        return item
+
+    return [number(item) for item in components]

@@ -4,7 +4,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from tests.simulator.discord_server.clock import timestamp
-from tests.simulator.discord_server.messages import HAS_THREAD, SNAPSHOT, Message
+from tests.simulator.discord_server.messages import HAS_THREAD, SNAPSHOT, Message, numbered
 
 if TYPE_CHECKING:
     from tests.simulator.discord_server.interactions import Interaction
@@ -50,6 +50,7 @@ def role_json(role: "Role") -> dict[str, Any]:
         "icon": None,
         "unicode_emoji": None,
         "flags": 0,
+        **({"tags": {"bot_id": str(role.bot_id)}} if role.bot_id is not None else {}),
     }
 
 
@@ -353,23 +354,6 @@ def legacy_interaction(interaction: "Interaction") -> dict[str, Any]:
     }
 
 
-def numbered(components: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Components with the ids that Discord gives those that have none."""
-    counter = 0
-
-    def number(item: dict[str, Any]) -> dict[str, Any]:
-        nonlocal counter
-        counter += 1
-        item = {**item, "id": item.get("id") or counter}
-        if "components" in item:
-            item["components"] = [number(child) for child in item["components"]]
-        if isinstance(item.get("accessory"), dict):
-            item["accessory"] = number(item["accessory"])
-        return item
-
-    return [number(item) for item in components]
-
-
 def application_json(world: "World") -> dict[str, Any]:
     app = world.app
     return {
@@ -384,6 +368,7 @@ def application_json(world: "World") -> dict[str, Any]:
         "bot_require_code_grant": False,
         "verify_key": f"{zlib.crc32(app.token.encode()):064x}",
         "flags": app.flags,
+        "flags_new": str(app.flags),
         "hook": True,
         "is_monetized": False,
         "is_verified": False,
@@ -398,6 +383,8 @@ def application_json(world: "World") -> dict[str, Any]:
         "role_connections_verification_url": None,
         "approximate_guild_count": sum(guild.has_bot for guild in world.guilds.values()),
         "approximate_user_install_count": 0,
+        "approximate_user_authorization_count": 0,
+        "eligible_oauth2_scopes": [],
         "explicit_content_filter": 0,
         "interactions_event_types": [],
         "interactions_version": 1,

@@ -28,6 +28,7 @@ class Role:
     position: int
     mentionable: bool = False
     managed: bool = False
+    bot_id: int | None = None
 
     @property
     def mention(self) -> str:
@@ -268,6 +269,7 @@ class Guild:
             permissions=may.bits(permissions),
             position=len(self.roles),
             managed=True,
+            bot_id=bot.id,
         )
         self.roles[role.id] = role
         self.join(bot, roles=[role])

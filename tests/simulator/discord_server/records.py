@@ -7,7 +7,7 @@ from typing import Any
 @dataclass(slots=True, kw_only=True)
 class Request:
     """`route` is the path without /api/v10. `at_seconds` since the server started, by its clock. `status` 0: dropped.
-    `code`: Discord's error code when it was refused."""
+    `code`: Discord's error code when it was refused. `answer`: the JSON sent back."""
 
     method: str
     route: str
@@ -16,6 +16,7 @@ class Request:
     status: int = 0
     code: int | None = None
     body: Any = field(default=None, repr=False)
+    answer: Any = field(default=None, repr=False)
     headers: dict[str, str] = field(default_factory=dict, repr=False)
 
 

@@ -137,8 +137,9 @@ async def _history(call: Call) -> Any:
     most = int(limit)
     if "around" in call.query:
         around = int(call.query["around"])
-        near = sorted(shown, key=lambda item: abs(item.id - around))[:most]
-        shown = sorted(near, key=lambda item: item.id)
+        older = [item for item in shown if item.id < around]
+        shown = older[len(older) - min(most // 2, len(older)) :] + [item for item in shown if item.id >= around]
+        shown = shown[:most]
     elif "after" in call.query:
         shown = [item for item in shown if item.id > int(call.query["after"])][:most]
     else:

@@ -20,6 +20,7 @@ def routes() -> Routes:
         ("GET", "/channels/{channel_id}", _channel),
         ("PATCH", "/channels/{channel_id}", _change_thread),
         ("PUT", "/channels/{channel_id}/thread-members/@me", _join_thread),
+        ("GET", "/channels/{channel_id}/thread-members/{user_id}", _thread_member),
         ("GET", "/guilds/{guild_id}", _guild),
         ("GET", "/guilds/{guild_id}/channels", _channels),
         ("GET", "/guilds/{guild_id}/roles", _roles),
@@ -92,6 +93,14 @@ async def _join_thread(call: Call) -> None:
     channel = call.world.channel(call.ids["channel_id"])
     if call.world.bot not in channel.thread_members:
         channel.thread_members.append(call.world.bot)
+
+
+async def _thread_member(call: Call) -> Any:
+    channel = call.world.channel(call.ids["channel_id"])
+    if not any(account.id == call.ids["user_id"] for account in channel.thread_members):
+        raise refusals.unknown_member()
+    joined = "2026-11-25T00:00:00+00:00"
+    return {"id": str(channel.id), "user_id": str(call.ids["user_id"]), "join_timestamp": joined, "flags": 0}
 
 
 async def _guild(call: Call) -> Any:

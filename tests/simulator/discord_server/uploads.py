@@ -97,9 +97,8 @@ def stored(upload: Upload, *, id: int, folder: str, ephemeral: bool = False) -> 
 
 def clean_name(name: str) -> str:
     """Discord keeps letters, digits, dots, dashes and underscores of a file name."""
-    name = re.sub(r"[^A-Za-z0-9._-]", "", name.replace(" ", "_")).lstrip(".")
-    stem, dot, suffix = name.rpartition(".")
-    return name if stem or (not dot and name) else f"unknown{dot}{suffix}"
+    stem, dot, suffix = re.sub(r"[^A-Za-z0-9._-]", "", name.replace(" ", "_")).rpartition(".")
+    return f"{stem.lstrip('.') or 'unknown'}{dot}{suffix}" if dot else suffix or "unknown"
 
 
 def guess_type(name: str) -> str | None:
