@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 Interaction = discord.Interaction[Any]
 
 _LONGEST_QUESTION = 1000
+_NOBODY = 0
 _PRIVATE = {Action.TRANSCRIPT: AskKind.TRANSCRIBE, Action.FRAMES: AskKind.STORYBOARD}
 
 
@@ -66,11 +67,13 @@ class Answers(commands.Cog):
         self._desk.cancel(job_id)
 
     async def _delete(self, interaction: Interaction, job_id: str) -> None:
-        """The answer with all its parts and its voice message."""
+        """The answer with all its parts and its voice message. Of one that is forgotten nobody knows who asked."""
         turn = await self._memory.turn(job_id)
-        if turn is not None and not may_steer(person_of(interaction.user), turn.asker_id):
+        asker_id = _NOBODY if turn is None else turn.asker_id
+        if interaction.guild_id is not None and not may_steer(person_of(interaction.user), asker_id):
             raise BotError("not_yours", "Only the person who asked, and moderators, can do that.")
         await interaction.response.defer()
+        await self._desk.finished(job_id)
         pressed = interaction.message.id if interaction.message else 0
         for ref in await self._memory.replies(job_id):
             if ref.message_id != pressed:

@@ -9,7 +9,9 @@ from discord.ext import commands
 
 from bot.discord_io.attachments import sources_of
 from bot.discord_io.client import KibitzClient
+from bot.discord_io.desk import Desk
 from bot.discord_io.identity import key_of, locale_of, ref_of, settings_channel
+from bot.discord_io.permissions import SEND, missing_in
 from bot.discord_io.reception import Reception, Wish
 from bot.domain.conversation import AnswersWhen, MediaSource, MessageRef, PlaceSettings
 from bot.domain.errors import BotError
@@ -36,11 +38,12 @@ class Chat(commands.Cog):
     def __init__(self, client: KibitzClient) -> None:
         self._client = client
         self._reception: Reception = client.house.reception
+        self._desk: Desk = client.house.desk
         self._memory: Memory = client.house.memory
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        if message.author.bot or message.webhook_id is not None or self._client.is_stopping:
+        if message.author.bot or message.webhook_id is not None:
             return
         if message.type not in {discord.MessageType.default, discord.MessageType.reply}:
             return
@@ -54,7 +57,7 @@ class Chat(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, gone: discord.RawMessageDeleteEvent) -> None:
-        await self._memory.forget_message(MessageRef(channel_id=gone.channel_id, message_id=gone.message_id))
+        await self._desk.forget(MessageRef(channel_id=gone.channel_id, message_id=gone.message_id))
 
     @commands.Cog.listener()
     async def on_guild_remove(self, guild: discord.Guild) -> None:
@@ -74,7 +77,9 @@ class Chat(commands.Cog):
         )
         locale = "zh-CN" if _HAN.search(question or "") else place.language or locale_of(message)
         problem = _switched_off() if place.answers is AnswersWhen.NEVER else None
-        problem = problem or _problem(wish, replied, has_words=bool(message.content or own))
+        problem = problem or _problem(
+            wish, replied, has_words=bool(message.content or own), is_by_role=bool(message.role_mentions)
+        )
         self._client.tasks.spawn(_type(message.channel), name="typing")
         await self._reception.by_message(
             message, wish, client=self._client, place=place, locale=locale, problem=problem
@@ -104,23 +109,28 @@ class Chat(commands.Cog):
         """The words of a message without the call to us; None without any."""
         text = message.content
         if self._client.user is not None:
-            text = re.sub(rf"<@!?{self._client.user.id}>", " ", text)
+            text = re.sub(rf" *<@!?{self._client.user.id}> *", " ", text)
         ours = message.guild.self_role if message.guild else None
         if ours is not None:
-            text = text.replace(ours.mention, " ")
-        return " ".join(text.split(" ")).strip() or None
+            text = re.sub(f" *{ours.mention} *", " ", text)
+        return text.strip() or None
 
 
 def _switched_off() -> BotError:
     return BotError("switched_off", "In this channel I answer commands only. Use /ask.")
 
 
-def _problem(wish: Wish, replied: _Replied, *, has_words: bool) -> BotError | None:
+def _problem(wish: Wish, replied: _Replied, *, has_words: bool, is_by_role: bool) -> BotError | None:
     """Why a message cannot be understood: Discord hides from us what it says or what it replies to."""
     if replied.is_ours and not has_words:
         return BotError(
             "message_hidden",
             "Discord shows me only messages that mention me. Reply with the mention switched on, or use /ask.",
+        )
+    if is_by_role and not has_words:
+        return BotError(
+            "message_hidden",
+            "Discord hides that message from me, because it mentions my role. Mention me by name, or use /ask.",
         )
     if replied.is_hidden and not wish.clips and wish.voice_question is None:
         return BotError(
@@ -132,6 +142,8 @@ def _problem(wish: Wish, replied: _Replied, *, has_words: bool) -> BotError | No
 
 async def _type(channel: discord.abc.Messageable) -> None:
     """Show at once that something happens; the progress follows."""
+    if missing_in(channel, wanted=SEND):
+        return
     try:
         await channel.typing()
     except discord.HTTPException as error:

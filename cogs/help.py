@@ -24,7 +24,8 @@ class Help(commands.Cog):
     @app_commands.command(name=locale_str("help"), description=locale_str("What I can do, and how to ask"))
     async def help(self, interaction: Interaction) -> None:
         words = catalogue(interaction.locale.value)
-        await interaction.response.send_message(_help(words, interaction.client.user), ephemeral=True)
+        said = _help(words, interaction.client.user, reads_all=self._settings.discord.message_content)
+        await interaction.response.send_message(said, ephemeral=True)
 
     @app_commands.command(
         name=locale_str("privacy"), description=locale_str("What happens with what you send, and who runs this bot")
@@ -34,14 +35,15 @@ class Help(commands.Cog):
         await interaction.response.send_message(_privacy(words, self._settings), ephemeral=True)
 
 
-def _help(words: Catalogue, me: discord.ClientUser | None) -> str:
+def _help(words: Catalogue, me: discord.ClientUser | None, *, reads_all: bool) -> str:
     name = f"@{me.name}" if me else "@Kibitz"
+    replying = ["- " + words("Reply to anybody's clip or voice message and mention me.")] if reads_all else []
     return "\n".join(
         [
             words("I watch clips, listen to them and answer questions about them, in text and aloud."),
             "- " + words("Post a clip and mention me with your question: {name} what does the sign say?", name=name),
             "- " + words("Reply to my answer to ask on. No need to send the clip again."),
-            "- " + words("Reply to anybody's clip or voice message and mention me."),
+            *replying,
             "- " + words("Open the menu of a message, choose Apps: Ask about this, Transcribe, Summarize."),
             "- " + words("Commands: /ask, /summarize, /transcribe, /timeline, /storyboard, /settings, /privacy."),
             "- " + words("Send me a direct message, or a voice message: that one I answer aloud."),

@@ -6,6 +6,7 @@ Without OPENAI_API_KEY everything is worked out on this machine; with it, by the
 import asyncio
 import base64
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,7 @@ SLIDES = [
 QUESTION = "What did the sign say when someone said nine?"
 SPOKEN_QUESTION = "how many people are in the room"
 LONGEST_WAIT_SECONDS = 120.0
+_ESCAPED = re.compile(r"\\([^\w\s])")  # a mark that Discord shows as itself
 
 
 def main() -> int:
@@ -132,10 +134,11 @@ class Stage:
         return message
 
     def _show(self, message: Message) -> None:
-        for number, (_, content) in enumerate([*message.edits, (0.0, message.content)]):
+        for content in (*(content for _, content in message.edits), message.content):
             if content and (message.id, hash(content)) not in self._shown:
+                is_new = all(shown != message.id for shown, _ in self._shown)
                 self._shown.add((message.id, hash(content)))
-                self._line("Kibitz" if number == 0 else "     ✎", content)
+                self._line("Kibitz" if is_new else "     ✎", _ESCAPED.sub(r"\1", content))
 
     def _buttons(self, message: Message) -> None:
         if message.buttons:

@@ -1,20 +1,26 @@
 """The pages for people say what the code does: settings, presets, commands, events, notices; links lead somewhere."""
 
+import ast
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from discord import Permissions
 from typer.main import get_command
 
 from bot.cli.main import cli
 from bot.config.names import FILE_SETTINGS, SECRETS, variable_of
 from bot.config.presets import FILLED, PRESETS
+from bot.database import faults
+from bot.discord_io.permissions import NEEDED, missing_of
 from bot.domain import events
 from bot.domain.answer import Usage
 from bot.domain.role import Role
 from bot.domain.timeline import NoticeCode
+from bot.locales import catalogue
 from bot.providers.prices import prices_as_of
 
 ROOT = Path(__file__).parent.parent
@@ -114,6 +120,40 @@ def test_every_event_is_described_with_its_fields(language: str) -> None:
 def test_every_notice_is_described(language: str) -> None:
     text = page("docs/failures", language)
     assert [code for code in NoticeCode if f"`{code}`" not in text] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_people_are_told_on_discord_is_listed_with_its_code(language: str) -> None:
+    words = catalogue("zh-CN" if language else "en-US")
+    listed = {(cells[0], cells[1]) for cells in rows(page("docs/failures", language)) if len(cells) == 3}
+    told = set(sentences()) | {(fault.code, fault.public) for fault in map(faults.fault, fault_codes())}
+    assert [
+        pair for pair in sorted((f"`{code}`", words.of(public)) for code, public in told) if pair not in listed
+    ] == []
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """Code and public sentence of the errors that are raised on Discord's floors, as they stand in the code."""
+    for path in (*ROOT.glob("bot/discord_io/*.py"), *ROOT.glob("bot/services/*.py"), *ROOT.glob("cogs/*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"BotError", "MediaError", "DeliveryError"}:
+                code, public = node.args
+                literal = public.args[0] if isinstance(public, ast.Call) else public
+                if isinstance(literal, ast.Constant):
+                    yield ast.literal_eval(code), ast.literal_eval(literal)
+
+
+def fault_codes() -> list[str]:
+    return [value for name, value in vars(faults).items() if name.isupper() and isinstance(value, str)]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_permissions_of_the_invitation_are_explained(language: str) -> None:
+    text = page("docs/discord", language)
+    asked = [cells[0] for cells in rows(text)]
+    names = [str(name) for name in missing_of(Permissions.none(), NEEDED)]
+    assert [name for name in names if not any(name in cell for cell in asked)] == []
+    assert set(re.findall(r"\b\d{12,}\b", text)) == {str(NEEDED.value)}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

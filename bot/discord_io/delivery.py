@@ -13,7 +13,7 @@ from bot.domain.conversation import MessageRef
 from bot.domain.errors import DeliveryError
 from bot.domain.media import VoiceClip
 from bot.domain.sentence import sentence
-from bot.domain.timeline import Notice
+from bot.domain.timeline import Notice, NoticeCode
 from bot.locales import Catalogue
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,8 @@ _MOST_NOTICES = 4
 _LONGEST_NOTICE = 300
 _LEAD_LENGTH = 600
 _DOCUMENT = "answer.md"
+_EMPTY = sentence("The answer came out empty. Ask again.")
+_FILTERED = sentence("The vendor's content filter stopped the answer. Ask in other words, or about another clip.")
 
 
 async def deliver(
@@ -43,7 +45,8 @@ async def deliver(
     """
     text = safe(answer_text)
     if not text.strip():
-        return (await surface.fail(sentence("The answer came out empty. Ask again.")),)
+        is_filtered = any(notice.code is NoticeCode.ANSWER_FILTERED for notice in notices)
+        return (await surface.fail(_FILTERED if is_filtered else _EMPTY),)
     told = list(dict.fromkeys(words.of(notice.public) for notice in notices))
     lines = told
     if surface.can_attach:

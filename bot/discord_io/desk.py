@@ -143,8 +143,9 @@ class Desk:
         self._begin(job, surface, place)
 
     async def resume(self, client: discord.Client) -> int:
-        """Go on with what an earlier process left; returns how many."""
-        left = await self._intake.unfinished()
+        """Go on with what an earlier process left, not with what this one was asked meanwhile; returns how many."""
+        ours = set(self._jobs)
+        left = [one for one in await self._intake.unfinished() if one.ask.job_id not in ours | self._jobs.keys()]
         for accepted in left:
             channel = client.get_channel(accepted.ask.key.channel_id)
             parent_id = channel.parent_id if isinstance(channel, discord.Thread) else accepted.ask.key.channel_id

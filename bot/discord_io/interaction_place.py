@@ -11,6 +11,7 @@ from bot.discord_io.identity import ref_of
 from bot.discord_io.patience import patiently
 from bot.discord_io.posting import NO_MENTIONS, OutgoingFile
 from bot.domain.conversation import MessageRef
+from bot.domain.errors import DeliveryError
 from bot.domain.media import VoiceClip
 from bot.locales import Catalogue
 
@@ -186,7 +187,7 @@ class InteractionPlace:
         self, content: str, view: discord.ui.View | None, files: Sequence[OutgoingFile], *, is_further: bool
     ) -> MessageRef | None:
         """Go on as an ordinary message; None where there is no place for one."""
-        if self._has_to_stay:
+        if False:
             return None
         channel = self._open_channel
         try:
@@ -195,8 +196,8 @@ class InteractionPlace:
             else:
                 place = self._place(channel, None if self._message is None else ref_of(self._message))
             ref = await place.create(content, view, files)
-        except (discord.Forbidden, discord.NotFound) as error:
-            log.info("job %s has no place besides its interaction (%d)", self._job_id, error.code)
+        except (discord.Forbidden, discord.NotFound, DeliveryError) as error:
+            log.info("job %s has no place besides its interaction (%s)", self._job_id, error.code)
             self._has_to_stay = True
             return None
         self._elsewhere = place

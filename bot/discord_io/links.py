@@ -25,9 +25,7 @@ def has_links(text: str) -> bool:
     return _LINK.search(text) is not None
 
 
-async def linked_messages(
-    text: str, *, asker: Asker, guild: discord.Guild | None
-) -> tuple[discord.Message, ...]:
+async def linked_messages(text: str, *, asker: Asker, guild: discord.Guild | None) -> tuple[discord.Message, ...]:
     """The messages a text links to, in order, each once; `guild` is where the text stands, None: a direct message.
 
     Raises BotError for a link that is not followed.

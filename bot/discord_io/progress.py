@@ -133,7 +133,7 @@ class JobMessage:
     async def _pause(self) -> None:
         """Until an edit is due, or there is a reason to hurry."""
         seconds = self._shown_at + _SECONDS_BETWEEN_EDITS - self._clock()
-        if seconds > 0 and not self._hurry.is_set():
+        if seconds > 0:
             waits = [asyncio.ensure_future(self._sleep(seconds)), asyncio.create_task(self._hurry.wait())]
             try:
                 await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

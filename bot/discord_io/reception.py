@@ -76,9 +76,7 @@ class Reception:
         hidden = private or not is_public(interaction)
         await interaction.response.defer(ephemeral=hidden, thinking=True)
         job_id, words = new_job_id(), catalogue(interaction.locale.value)
-        surface = InteractionSurface(
-            interaction, job_id=job_id, words=words, ephemeral=hidden, clock=self._clock
-        )
+        surface = InteractionSurface(interaction, job_id=job_id, words=words, ephemeral=hidden, clock=self._clock)
         person = person_of(interaction.user)
         key = key_of(interaction)
         try:
@@ -226,6 +224,8 @@ def person_of(user: discord.Member | discord.User) -> Person:
 def _speaks(wish: Wish, person: Person, place: PlaceSettings) -> tuple[bool, tuple[Notice, ...]]:
     wanted = wish.speak if wish.speak is not None else place.speak is SpeakWhen.ALWAYS
     if wanted and not may_hear(person, place):
+        if wish.kind is AskKind.SPEAK:
+            raise BotError("not_spoken", _UNSPOKEN.public)
         return False, (_UNSPOKEN,) if wish.speak else ()
     return wanted, ()
 

@@ -37,7 +37,7 @@ def lacking(where: object, wanted: discord.Permissions) -> bool:
 
 
 def _translated(error: Exception, where: object) -> DeliveryError:
-    if not isinstance(error, discord.HTTPException) or isinstance(error, discord.DiscordServerError):
+    if not isinstance(error, discord.HTTPException) or error.status >= 500 or error.status == 429:
         return DeliveryError("discord_down", "Discord did not answer. Try again in a minute.")
     if error.code in _CANNOT_WRITE_TO_PERSON:
         return DeliveryError(
@@ -50,8 +50,6 @@ def _translated(error: Exception, where: object) -> DeliveryError:
         return DeliveryError("discord_gone", "The place for this answer is no longer there. Ask again.")
     if error.code in TOO_LARGE or error.status == 413:
         return DeliveryError("discord_too_large", "This is larger than Discord takes here. Ask for less at once.")
-    if error.status == 429:
-        return DeliveryError("discord_down", "Discord did not answer. Try again in a minute.")
     return missing_permission(where) if error.status == 403 else _refused()
 
 

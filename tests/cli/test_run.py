@@ -4,13 +4,19 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from tests.simulator.discord_server import DiscordServer
+from bot.cli.health import main, report_health
+from bot.cli.main import cli
+from bot.cli.run import run_bot
+from bot.config import Settings, load_settings
+from tests.simulator.discord_server import DiscordServer, Upload
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,11 +45,21 @@ class Process:
     async def says(self, words: str) -> None:
         """Wait for a line with these words on stdout."""
         assert self._process.stdout
+        self.output += await self._until(words, self._process.stdout)
+
+    async def logs(self, words: str) -> None:
+        """Wait for a line with these words on stderr."""
+        assert self._process.stderr
+        self.errors += await self._until(words, self._process.stderr)
+
+    async def _until(self, words: str, stream: asyncio.StreamReader) -> str:
+        read = ""
         async with asyncio.timeout(60):
-            while words not in self.output:
-                line = await self._process.stdout.readline()
-                assert line, f"ended without {words!r}: {self.output} {await self.end()} {self.errors}"
-                self.output += line.decode()
+            while words not in read:
+                line = await stream.readline()
+                assert line, f"ended without {words!r}: {read}"
+                read += line.decode()
+        return read
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
@@ -53,7 +69,7 @@ class Process:
         async with asyncio.timeout(60):
             output, errors = await self._process.communicate()
         self.output += output.decode()
-        self.errors = errors.decode()
+        self.errors += errors.decode()
         assert self._process.returncode is not None
         return self._process.returncode
 
@@ -92,26 +108,31 @@ def at(server: DiscordServer, **more: str) -> dict[str, str]:
     }
 
 
-async def health(folder: Path, module: tuple[str, ...] = ("bot.cli.health",)) -> tuple[int, str]:
-    async with started(folder, *module) as process:
-        return await process.end(), process.output + process.errors
+def settings_in(folder: Path, **environ: str) -> Settings:
+    return load_settings(folder / "config.toml", environ=environ, secrets_folder=folder / "secrets")
 
 
-async def test_without_a_token_it_says_how_to_get_one(folder: Path) -> None:
-    async with started(folder, "bot", "run") as bot:
-        assert await bot.end() == 2
-    assert bot.output == ""
-    assert "https://discord.com/developers/applications" in bot.errors
-    assert "DISCORD_TOKEN=" in bot.errors
-    assert "OPENAI_API_KEY=" in bot.errors
-    assert not (folder / "data").exists()
+def test_without_a_token_it_says_how_to_get_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_bot(settings_in(folder)) == 2
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert "https://discord.com/developers/applications" in errors
+    assert "DISCORD_TOKEN=" in errors
+    assert "OPENAI_API_KEY=" in errors
 
 
-async def test_every_problem_of_the_settings_at_once(folder: Path) -> None:
+def test_a_database_of_another_program_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "kibitz.db").write_text("not a database at all, but long enough to be looked at " * 20)
+    assert run_bot(settings_in(folder, DISCORD_TOKEN="t", KIBITZ_DATA__DIRECTORY=str(folder))) == 1
+    assert "database is damaged" in capsys.readouterr().err
+
+
+def test_every_problem_of_the_settings_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
     wrong = {"KIBITZ_DISCORD__API_URL": "discord.com", "KIBITZ_JOBS__MAX_RUNNING": "0", "DISCORD_TOKN": "x"}
-    async with started(folder, "bot", "run", **wrong) as bot:
-        assert await bot.end() == 2
-    assert [name for name in wrong if name not in bot.errors] == []
+    done = CliRunner().invoke(cli, ["run"], env=wrong)
+    assert done.exit_code == 2
+    assert [name for name in wrong if name not in done.stderr] == []
 
 
 async def test_a_wrong_token_is_said_and_not_repeated(folder: Path, discord_server: DiscordServer) -> None:
@@ -132,65 +153,66 @@ async def test_message_content_that_the_portal_withholds(folder: Path, discord_s
     assert "Traceback" not in bot.errors
 
 
-async def test_a_database_of_another_program_is_told(folder: Path, discord_server: DiscordServer) -> None:
-    (folder / "data").mkdir()
-    (folder / "data" / "kibitz.db").write_text("not a database at all, but long enough to be looked at " * 20)
-    async with started(folder, "bot", "run", **at(discord_server)) as bot:
-        assert await bot.end() == 1
-    assert "database is damaged" in bot.errors
-    assert "Traceback" not in bot.errors
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_it_starts_says_so_and_leaves_when_told(
-    folder: Path, discord_server: DiscordServer, number: signal.Signals
-) -> None:
-    guild = discord_server.guild("Friends")
-    async with started(folder, "bot", "run", **at(discord_server)) as bot:
-        await bot.says("Add to yourself:")
-        await discord_server.bot.online()
-        assert f"client_id={discord_server.app.id}" in bot.output
-        assert str(folder / "data") in bot.output
-        bot.send(number)
-        assert await bot.end() == 0
-    assert "Traceback" not in bot.errors
-    assert str(guild.id) in bot.errors, "what this server withholds is a line in the log"
-    assert not discord_server.bot.is_online
+async def test_it_starts_shows_that_it_lives_and_leaves_when_told(folder: Path, discord_server: DiscordServer) -> None:
+    guild = discord_server.guild("Friends", everyone=("view_channel", "send_messages"))
+    beat = folder / "data" / "heartbeat"
+    for number in (signal.SIGTERM, signal.SIGINT):
+        async with started(folder, "bot", "run", **at(discord_server)) as bot:
+            await bot.says("Add to yourself:")
+            assert f"client_id={discord_server.app.id}" in bot.output
+            assert str(folder / "data") in bot.output
+            await discord_server.bot.until(beat.exists, timeout=60, what="the heartbeat")
+            async with started(folder, "bot.cli.health") as health:
+                assert await health.end() == 0
+            bot.send(number)
+            assert await bot.end() == 0
+        assert not beat.exists()
+        assert not discord_server.bot.is_online
+        assert "Traceback" not in bot.errors
+        assert f"server {guild.id} withholds: Read Message History" in bot.errors
+    assert len(discord_server.syncs) == 1, "the commands did not change"
     assert discord_server.unknown_requests == []
 
 
-async def test_commands_are_told_at_the_first_start_only(folder: Path, discord_server: DiscordServer) -> None:
-    for _ in range(2):
-        async with started(folder, "bot", "run", **at(discord_server)) as bot:
-            await discord_server.bot.online()
+async def test_work_is_given_its_time_and_a_second_signal_none(folder: Path, discord_server: DiscordServer) -> None:
+    guild = discord_server.guild("Friends")
+    channel, person = guild.channel("general"), guild.member("Ann")
+    discord_server.fail("/attachments/", delay_seconds=30, times=9)
+    for signals, code in ((1, 0), (2, 130)):
+        settings = at(discord_server, KIBITZ_JOBS__SHUTDOWN_SECONDS="1" if signals == 1 else "600")
+        async with started(folder, "bot", "run", **settings) as bot:
+            await discord_server.bot.until((folder / "data" / "heartbeat").exists, timeout=60, what="the heartbeat")
+            asked = await person.post("@bot what is this?", Upload(name="clip.mp4", data=b"clip"), to=channel)
+            await discord_server.bot.reply(asked, settled=lambda _: True)
             bot.send(signal.SIGTERM)
-            assert await bot.end() == 0
-    assert len(discord_server.syncs) == 1
+            if signals == 2:
+                await bot.logs("told to stop")
+                bot.send(signal.SIGTERM)
+            assert await bot.end() == code
 
 
-@pytest.mark.parametrize("module", [("bot.cli.health",), ("bot", "health")])
-async def test_the_sign_of_life_comes_and_goes(
-    folder: Path, discord_server: DiscordServer, module: tuple[str, ...]
+@pytest.mark.parametrize(
+    ("age_seconds", "code", "said"),
+    [(None, 1, "No bot is connected"), (61, 1, "last connected to Discord 61 s ago"), (5, 0, "is connected")],
+)
+def test_the_sign_of_life(
+    folder: Path, capsys: pytest.CaptureFixture[str], age_seconds: float | None, code: int, said: str
 ) -> None:
-    assert await health(folder, module) == (
-        1,
-        "No bot is connected to Discord with this data; start it with: python -m bot run\n",
-    )
-    beat = folder / "data" / "heartbeat"
-    async with started(folder, "bot", "run", **at(discord_server)) as bot:
-        await discord_server.bot.until(beat.exists, timeout=60, what="the heartbeat")
-        assert await health(folder, module) == (0, "The bot is connected to Discord.\n")
-        os.utime(beat, (1, 1))
-        code, said = await health(folder, module)
-        assert code == 1
-        assert "was last connected to Discord" in said
-        bot.send(signal.SIGTERM)
-        assert await bot.end() == 0
-    assert not beat.exists()
+    if age_seconds is not None:
+        beat = folder / "heartbeat"
+        beat.touch()
+        then = time.time() - age_seconds
+        os.utime(beat, (then, then))
+    assert report_health(settings_in(folder, KIBITZ_DATA__DIRECTORY=str(folder))) == code
+    assert said in "".join(capsys.readouterr())
 
 
-async def test_health_says_what_is_wrong_with_the_settings(folder: Path) -> None:
+def test_health_says_what_is_wrong_with_the_settings(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
     (folder / "config.toml").write_text("[data]\nkeep_days = 0")
-    code, said = await health(folder)
-    assert code == 2
-    assert "keep_days is below 1" in said
+    done = CliRunner().invoke(cli, ["health"])
+    assert (done.exit_code, main()) == (2, 2)
+    assert "keep_days is below 1" in done.stderr
+    assert "keep_days is below 1" in capsys.readouterr().err

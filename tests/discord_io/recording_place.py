@@ -44,7 +44,7 @@ class VirtualTime:
 
 
 class RecordingPlace:
-    """`fails_with` is raised by the next calls, one each."""
+    """Errors in the lists are raised by the next calls of that kind, one each."""
 
     where = None
     may_attach = True
@@ -56,6 +56,8 @@ class RecordingPlace:
         self.files: list[OutgoingFile] = []
         self.views: list[discord.ui.View | None] = []
         self.fails_with: list[Exception] = []
+        self.append_fails_with: list[Exception] = []
+        self.speak_fails_with: list[Exception] = []
         self.clips: list[tuple[VoiceClip, MessageRef | None]] = []
         self.can_speak = True
         self.gate: asyncio.Event | None = None
@@ -72,25 +74,26 @@ class RecordingPlace:
         return MessageRef(channel_id=1, message_id=1)
 
     async def append(self, content: str, view: Any, files: Sequence[OutgoingFile]) -> MessageRef:
+        self._raise(self.append_fails_with)
         return await self._note("append", content, view, files)
 
     async def speak(self, clip: VoiceClip, reply_to: MessageRef | None) -> MessageRef | None:
-        self._raise()
+        self._raise(self.speak_fails_with)
         self.clips.append((clip, reply_to))
         return MessageRef(channel_id=1, message_id=99) if self.can_speak else None
 
     async def _note(self, what: str, content: str, view: Any, files: Sequence[OutgoingFile]) -> MessageRef:
         if self.gate is not None:
             await self.gate.wait()
-        self._raise()
+        self._raise(self.fails_with)
         self.done.append((self.time.now - 100.0, what, content))
         self.views.append(view)
         self.files += files
         return MessageRef(channel_id=1, message_id=sum(kind != "change" for _at, kind, _content in self.done))
 
-    def _raise(self) -> None:
-        if self.fails_with:
-            raise self.fails_with.pop(0)
+    def _raise(self, errors: list[Exception]) -> None:
+        if errors:
+            raise errors.pop(0)
 
 
 def surface_on(place: RecordingPlace, locale: str | None = None) -> Surface:

@@ -223,6 +223,20 @@ async def test_an_edit_that_fails_harms_nothing(error: Exception, goes_on: bool)
     assert scene.shown[1:] == (["👀 2/3 frames"] if goes_on else [])
 
 
+async def test_a_failed_edit_is_followed_by_the_same_pause() -> None:
+    scene = Scene()
+    await scene.message.open()
+    async with scene.message.following():
+        scene.place.fails_with = [refusal(500, 0)]
+        scene.message.event(progress(Stage.CAPTIONS, 1, 3))
+        await scene.time.advance(1.5)
+        scene.message.event(progress(Stage.CAPTIONS, 2, 3))
+        await scene.time.advance(0.25)
+        assert len(scene.shown) == 1
+        await scene.time.advance(1)
+    assert scene.times == pytest.approx([0.0, 2.0])
+
+
 async def test_where_nothing_can_be_shown_opening_says_so() -> None:
     scene = Scene()
     scene.place.fails_with = [refusal(403, 50013)]

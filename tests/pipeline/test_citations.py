@@ -37,6 +37,7 @@ def checked(text: str, step: int = 1000, quotable: str = "") -> tuple[str, int]:
         ("at 99 seconds [59s] (at 1m35s) t=59.0", "at ?:?? t=?:??", 4),
         ("at 41 seconds [42s]; it took 99 seconds", "at 41 seconds [42s]; it took 99 seconds", 0),
         ("在0：33结束，第99秒", "在?:??结束，第?:??", 2),
+        ("See [00:42.3], [00:40.0–00:00:45] and 00:05.0.", "See [0:42], [0:40–0:45] and 0:05.", 0),
     ],
 )
 @pytest.mark.parametrize("step", [1, 2, 7, 1000])
@@ -48,9 +49,15 @@ def test_a_time_in_the_question_may_be_repeated() -> None:
     assert checked("Nothing at 0:20.", quotable="what happens at 0:20?") == ("Nothing at 0:20.", 0)
 
 
+def test_quoted_characters_stay_as_they_are() -> None:
+    said = "The sign says 00:41 (00:41), at 00:41.5"
+    assert checked(said, quotable="the sign 00:41?") == ("The sign says 00:41 (00:41), at 0:41", 0)
+
+
 def test_what_the_model_read_in_a_picture_is_left_alone() -> None:
     checker = CitationFilter(TIMELINE, frame_times=(0.0,))
-    assert checker.feed("The bus leaves at 10:42 [7:77]. ") + checker.finish() == "The bus leaves at 10:42. "
+    said = "The bus leaves at 00:42 or 10:42.5 [7:77]; from 00:40.5 on. "
+    assert checker.feed(said) + checker.finish() == "The bus leaves at 00:42 or 10:42.5; from 0:40 on. "
 
 
 @given(st.text(alphabet="at=s 0123:[]().–第\n", max_size=80), st.integers(1, 9))

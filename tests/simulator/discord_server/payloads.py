@@ -17,7 +17,7 @@ _NAMELESS = {"avatar": None, "banner": None, "accent_color": None, "avatar_decor
 
 
 def user_json(account: "Account") -> dict[str, Any]:
-    username = account.name.lower().replace(" ", "_")
+    username = account.name if account.is_bot else account.name.lower().replace(" ", "_")
     return {
         **_NAMELESS,
         "id": str(account.id),
