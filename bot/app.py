@@ -82,9 +82,7 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
 
 
 @asynccontextmanager
-async def open_bot(
-    settings: Settings, *, clock: Callable[[], float] = time.monotonic
-) -> AsyncGenerator[KibitzClient]:
+async def open_bot(settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> AsyncGenerator[KibitzClient]:
     """The Discord client with everything it works with, not signed in yet. `clock`: see Reception."""
     workspaces = await _workspaces(settings)
     async with AsyncExitStack() as stack:

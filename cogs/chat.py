@@ -20,6 +20,7 @@ from bot.memory.store import Memory
 log = logging.getLogger(__name__)
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
+_NOT_CHINESE = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")  # kana and hangul stand beside Han in other languages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +46,11 @@ class Chat(commands.Cog):
     async def on_message(self, message: discord.Message) -> None:
         if message.author.bot or message.webhook_id is not None:
             return
-        if message.type not in {discord.MessageType.default, discord.MessageType.reply}:
-            return
+        if message.type in {discord.MessageType.default, discord.MessageType.reply}:
+            self._client.tasks.spawn(self._read(message), name="message")
+
+    async def _read(self, message: discord.Message) -> None:
+        """Counted among the work that a stopping bot waits for, so that what was posted to it is kept."""
         replied = await self._replied(message)
         is_called = message.guild is None or replied.is_ours or self._mentions_us(message)
         if not is_called and not self._client.house.settings.discord.message_content:
@@ -58,6 +62,11 @@ class Chat(commands.Cog):
     @commands.Cog.listener()
     async def on_raw_message_delete(self, gone: discord.RawMessageDeleteEvent) -> None:
         await self._desk.forget(MessageRef(channel_id=gone.channel_id, message_id=gone.message_id))
+
+    @commands.Cog.listener()
+    async def on_raw_bulk_message_delete(self, gone: discord.RawBulkMessageDeleteEvent) -> None:
+        for message_id in sorted(gone.message_ids):
+            await self._desk.forget(MessageRef(channel_id=gone.channel_id, message_id=message_id))
 
     @commands.Cog.listener()
     async def on_guild_remove(self, guild: discord.Guild) -> None:
@@ -75,7 +84,7 @@ class Chat(commands.Cog):
             follows=replied.job_id,
             speak=True if voices else None,
         )
-        locale = "zh-CN" if _HAN.search(question or "") else place.language or locale_of(message)
+        locale = "zh-CN" if _is_chinese(question or "") else place.language or locale_of(message)
         problem = _switched_off() if place.answers is AnswersWhen.NEVER else None
         problem = problem or _problem(
             wish, replied, has_words=bool(message.content or own), is_by_role=bool(message.role_mentions)
@@ -114,6 +123,10 @@ class Chat(commands.Cog):
         if ours is not None:
             text = re.sub(f" *{ours.mention} *", " ", text)
         return text.strip() or None
+
+
+def _is_chinese(text: str) -> bool:
+    return _HAN.search(text) is not None and _NOT_CHINESE.search(text) is None
 
 
 def _switched_off() -> BotError:

@@ -58,5 +58,5 @@ class JobSettings(Section):
         default=900, ge=10, le=86_400, description="Longest a question may take once it is its turn"
     )
     shutdown_seconds: int = Field(
-        default=20, ge=1, le=600, description="How long running work may go on when the bot is told to stop"
+        default=20, ge=1, le=600, description="How long stopping may take; the last 8 s are not for running work"
     )

@@ -11,6 +11,7 @@ from bot.config import JobSettings
 from bot.discord_io.buttons import answer_view, cancel_view
 from bot.discord_io.delivery import deliver
 from bot.discord_io.exports import exports, pictures, spoken_lines, timeline_line, transcripts
+from bot.discord_io.pace import Pace
 from bot.discord_io.progress import JobMessage
 from bot.discord_io.surface import RestoredSurface, Surface
 from bot.discord_io.telling import unforeseen
@@ -38,8 +39,8 @@ _SPEAKABLE = (AskKind.ASK, AskKind.SUMMARIZE)
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class _Job:
-    """A question in flight. `stopped_by_hand`: somebody pressed Cancel, as opposed to the whole bot stopping. `deleted`:
-    messages it came from that are gone."""
+    """A question in flight. `stopped_by_hand`: somebody pressed Cancel, as opposed to the whole bot stopping.
+    `deleted`: messages it came from that are gone."""
 
     ask: Ask
     keeps: bool = True
@@ -70,6 +71,7 @@ class Desk:
             per_person=settings.max_running_per_person,
             most_waiting=settings.max_waiting,
         )
+        self._pace = Pace()
         self._jobs: dict[str, _Job] = {}
         self._is_closing = False
 
@@ -208,9 +210,11 @@ class Desk:
 
     async def _work(self, job: _Job, surface: Surface, words: Catalogue, place: PlaceSettings) -> Done:
         """Wait for a turn, then do it, with the progress on show."""
-        message = JobMessage(surface, words, view=cancel_view(job.ask.job_id, words))
+        room = self._pace.room(job.ask.key.channel_id)
+        message = JobMessage(surface, words, view=cancel_view(job.ask.job_id, words), room=room)
         async with message.following():
             _, done = await together(self._show(job, message), self._in_turn(job.ask, message, place))
+        room.took()  # the edit that ends the message comes next
         return done
 
     async def _in_turn(self, ask: Ask, message: JobMessage, place: PlaceSettings) -> Done:

@@ -187,7 +187,7 @@ class InteractionPlace:
         self, content: str, view: discord.ui.View | None, files: Sequence[OutgoingFile], *, is_further: bool
     ) -> MessageRef | None:
         """Go on as an ordinary message; None where there is no place for one."""
-        if False:
+        if self._has_to_stay:
             return None
         channel = self._open_channel
         try:

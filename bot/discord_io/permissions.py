@@ -13,7 +13,7 @@ WRITE = READ | SEND
 FILES = discord.Permissions(attach_files=True)
 VOICE = discord.Permissions(send_voice_messages=True)
 REACT = discord.Permissions(read_message_history=True, add_reactions=True)
-NEEDED = WRITE | FILES | VOICE | REACT | discord.Permissions(embed_links=True)
+NEEDED = WRITE | FILES | VOICE | REACT
 """What the invitation asks for."""
 
 _NAMES: dict[str, Sentence] = {
@@ -22,7 +22,6 @@ _NAMES: dict[str, Sentence] = {
     "send_messages": sentence("Send Messages"),
     "send_messages_in_threads": sentence("Send Messages in Threads"),
     "attach_files": sentence("Attach Files"),
-    "embed_links": sentence("Embed Links"),
     "add_reactions": sentence("Add Reactions"),
     "send_voice_messages": sentence("Send Voice Messages"),
 }

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import discord
 
+from bot.discord_io.pace import Room
 from bot.discord_io.parts import LIMIT, first
 from bot.discord_io.safe_text import safe
 from bot.discord_io.surface import Surface
@@ -21,6 +22,8 @@ from bot.locales import Catalogue
 log = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_EDITS = 1.0
+_LEFT_FOR_WORDS = 2  # of the edits that Discord takes in a channel: the first words and the end of an answer
+_LEFT_FOR_THE_END = 1
 _CURSOR = " ▌"
 _BEGINNING = (Stage.FETCH, Stage.PROBE)
 _THINKING = (Stage.FUSION, Stage.ANSWER)
@@ -31,7 +34,8 @@ class JobMessage:
     """Listens to the runs of one job, those of all its clips, and keeps the message up to date.
 
     `open()` posts it; inside `following()` it is edited at most once a second, and only when there is something new.
-    The first words of the answer do not wait. An edit that fails never harms the job.
+    The first words of the answer do not wait; so that they need not, other edits leave room for them in the channel,
+    and none is made just when thinking has begun. An edit that fails never harms the job.
     """
 
     def __init__(
@@ -40,18 +44,20 @@ class JobMessage:
         words: Catalogue,
         *,
         view: discord.ui.View | None = None,
+        room: Room | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._surface = surface
         self._words = words
         self._view = view
+        self._room = room or Room(clock)
         self._clock = clock
         self._sleep = sleep
         self._ahead = 0
         self._amounts: dict[Stage, dict[str, StageProgress]] = {}
         self._stage: Stage | None = None
-        self._is_thinking = False
+        self._thinking_since: float | None = None
         self._text = ""
         self._shown: str | None = None
         self._shown_at = 0.0
@@ -91,7 +97,7 @@ class JobMessage:
             case StageProgress():
                 self._amounts.setdefault(event.stage, {})[event.job_id] = event
             case StageStarted() if event.stage in _THINKING:
-                self._is_thinking = True
+                self._thinking_since = self._thinking_since or self._clock()
             case StageStarted() if event.stage in _BEGINNING:
                 self._stage = event.stage
             case _:
@@ -122,6 +128,7 @@ class JobMessage:
                 return
             content = self._content()
             self._shown_at = self._clock()
+            self._room.took()
             try:
                 await self._surface.show(content, view=self._view)
                 self._note(content)
@@ -132,7 +139,9 @@ class JobMessage:
 
     async def _pause(self) -> None:
         """Until an edit is due, or there is a reason to hurry."""
-        seconds = self._shown_at + _SECONDS_BETWEEN_EDITS - self._clock()
+        since = max(self._shown_at, self._thinking_since or 0.0)
+        leaving = _LEFT_FOR_THE_END if self._text else _LEFT_FOR_WORDS
+        seconds = max(since + _SECONDS_BETWEEN_EDITS - self._clock(), self._room.seconds_to_wait(leaving=leaving))
         if seconds > 0:
             waits = [asyncio.ensure_future(self._sleep(seconds)), asyncio.create_task(self._hurry.wait())]
             try:
@@ -152,7 +161,7 @@ class JobMessage:
 
     def _line(self) -> str:
         words = self._words
-        if self._is_thinking:
+        if self._thinking_since is not None:
             return f"💭 {words('Thinking…')}"
         if self._ahead > 0:
             return f"⏳ {words('Waiting for {n} before you…', n=self._ahead)}"

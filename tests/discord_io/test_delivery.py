@@ -80,7 +80,7 @@ async def test_a_very_long_answer_is_a_lead_and_a_file(lead: str | None, opens: 
 
 
 async def test_five_parts_are_a_file_and_four_are_not() -> None:
-    for words, parts in ((1550, 4), (1900, 1)):
+    for words, parts in ((1550, 4), (1595, 1)):
         place = RecordingPlace()
         await delivered(place, "word " * words)
         assert (len(place.shown), len(place.files)) == (parts, int(parts == 1))

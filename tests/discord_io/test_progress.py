@@ -7,6 +7,7 @@ from typing import Any
 import discord
 import pytest
 
+from bot.discord_io.pace import Room
 from bot.discord_io.progress import JobMessage
 from bot.domain.errors import DeliveryError
 from bot.domain.events import JobEvent, Outcome, Stage, StageEnded, StageProgress, StageStarted
@@ -62,7 +63,7 @@ async def test_every_stage_has_its_words() -> None:
             started(Stage.FUSION),
         ):
             message.event(event)
-            await scene.time.advance(1)
+            await scene.time.advance(2)
     assert scene.shown == [
         "⏳ Just a moment…",
         "📥 Fetching the clip…",
@@ -112,8 +113,26 @@ async def test_edits_are_a_second_apart_and_only_when_something_changed() -> Non
         scene.message.event(StageEnded(job_id="a", at_seconds=0, stage=Stage.CAPTIONS, outcome=Outcome.DONE))
         scene.message.event(progress(Stage.CAPTIONS, 40, 40))
         await scene.time.advance(10)
-    assert scene.times == pytest.approx([0.0, 1.0, 2.0, 3.0, 4.0])
+    assert scene.times == pytest.approx([0.0, 1.0, 2.0, 3.0, 6.0])
     assert scene.shown[-1] == "👀 40/40 frames"
+
+
+async def test_messages_of_one_channel_leave_room_for_the_first_words() -> None:
+    """Four edits in five seconds are taken by others; the fifth is not spent on progress."""
+    scene = Scene()
+    room = Room(scene.time.clock)
+    place = RecordingPlace(scene.time)
+    message = JobMessage(surface_on(place), catalogue(None), room=room, clock=scene.time.clock, sleep=scene.time.sleep)
+    await message.open()
+    for _ in range(4):
+        room.took()
+    async with message.following():
+        message.event(progress(Stage.CAPTIONS, 1, 2))
+        await scene.time.advance(3)
+        assert len(place.done) == 1
+        message.text("A cat")
+        await scene.time.advance(0)
+        assert place.done[-1][2] == "A cat ▌"
 
 
 async def test_nothing_is_edited_between_thinking_and_the_first_words() -> None:
@@ -141,7 +160,7 @@ async def test_the_first_words_do_not_wait_and_later_ones_do() -> None:
         for _ in range(13):
             scene.message.text(" runs")
             await scene.time.advance(0.25)
-    assert scene.times == pytest.approx([0.0, 1.0, 1.2, 2.2, 3.2, 4.2])
+    assert scene.times == pytest.approx([0.0, 1.0, 1.2, 2.2, 3.2])
 
 
 async def test_a_long_answer_shows_its_first_part_and_the_cancel_button_stays() -> None:

@@ -51,6 +51,11 @@ class Scene:
         """What the bot has in the channel now."""
         return [message for message in self.server.bot.messages(in_=self.general) if not message.deleted]
 
+    @property
+    def posts(self) -> int:
+        """How often the bot tried to post."""
+        return self.server.count("POST", "/channels/{channel_id}/messages")
+
     async def asked(self) -> tuple[Message, MessageSurface]:
         post = await self.anna.post("A question", to=self.general)
         await self.server.bot.until(lambda: self.bot.heard)
@@ -142,6 +147,7 @@ async def test_what_was_asked_may_be_gone(scene: Scene) -> None:
     await scene.anna.delete(post)
     await surface.finish("A cat.")
     assert [(message.content, message.reference) for message in scene.said] == [("A cat.", None)]
+    assert scene.posts == 1
 
 
 async def test_without_read_message_history_the_answer_stands_alone(scene: Scene) -> None:
@@ -259,7 +265,8 @@ async def test_after_a_restart_it_goes_on_with_the_message_that_was_shown(scene:
     again = scene.restored(shown=shown)
     await again.show("8/24 frames")
     assert await again.finish("A cat.") == shown
-    assert [message.content for message in scene.said] == ["A cat."]
+    await again.add("More.")
+    assert [message.content for message in scene.said] == ["A cat.", "More."]
 
 
 async def test_failing_replaces_progress_and_stands_below_an_answer(scene: Scene) -> None:
@@ -276,6 +283,7 @@ async def test_failing_replaces_progress_and_stands_below_an_answer(scene: Scene
 async def test_calls_at_once_wait_for_each_other(scene: Scene) -> None:
     _post, surface = await scene.asked()
     await asyncio.gather(surface.show("one"), surface.show("two"), surface.finish("three"))
+    assert scene.posts == 1
     assert [message.content for message in scene.said] == ["three"]
 
 
@@ -297,6 +305,7 @@ async def test_where_there_may_be_no_voice_message_the_sound_is_a_file(scene: Sc
     sound = scene.said[-1]
     assert not sound.is_voice_message
     assert [(file.name, file.bytes) for file in sound.files] == [("answer.ogg", CLIP.ogg)]
+    assert scene.posts == (2 if is_known else 3)
 
 
 # A command that asked
@@ -333,7 +342,8 @@ async def test_a_response_that_was_deleted_is_followed_by_the_answer(scene: Scen
         await surface.show("8/24 frames")
     assert caught.value.code == "discord_gone"
     await surface.finish("A cat.")
-    assert [message.content for message in scene.said] == ["A cat."]
+    await surface.finish("Two cats.")
+    assert [message.content for message in scene.said] == ["Two cats."]
 
 
 async def test_without_send_messages_a_command_is_answered_all_the_same(scene: Scene) -> None:
@@ -416,6 +426,7 @@ async def test_where_the_token_is_all_there_is_it_is_used_to_its_end(scene: Scen
     await surface.show("8/24 frames")
     await surface.show("9/24 frames")
     assert asked.messages[0].content == "9/24 frames"
+    assert scene.server.refusals.total() == 1
     scene.server.clock.advance(60)
     with pytest.raises(DeliveryError) as caught:
         await surface.finish("A cat.")

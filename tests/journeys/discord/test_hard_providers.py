@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import pytest
 
@@ -35,7 +34,10 @@ ONE_TRY = {
 DEAD: dict[str, tuple[Callable[[], Fault], str]] = {
     "refusing the key": (bad_key, "refused the key. Check the key and what it is allowed to do."),
     "out of money": (insufficient_quota, "has no credit left in this account. Top it up or choose another provider."),
-    "asked too often": (lambda: rate_limited(600), "allows no more calls at the moment. Try again later. The limit ends"),
+    "asked too often": (
+        lambda: rate_limited(600),
+        "allows no more calls at the moment. Try again later. The limit ends",
+    ),
     "broken": (server_error, "is overloaded or had an error of its own. Try again later."),
     "behind a broken proxy": (bad_gateway, "is overloaded or had an error of its own. Try again later."),
     "overloaded": (overloaded, "is overloaded or had an error of its own. Try again later."),
@@ -136,7 +138,7 @@ async def test_a_spoken_question_that_nobody_hears(
     cloud.fail("transcriptions", Reset(), always=True)
     assert_one_sentence(await discord.bot.reply(await anna.dm("", voice_message)), "could not be reached.")
     cloud.heal()
-    cloud.fail("transcriptions", Rewrite(lambda _: ""))
+    cloud.mind = HonestMind(answers=ANSWER, hears=lambda *_: "")
     unheard = await discord.bot.reply(await anna.dm("", voice_message))
     assert_one_sentence(unheard, "I could not make out any words in the voice message. Say it again, or type it.")
 
@@ -168,9 +170,7 @@ async def test_a_stream_that_breaks_keeps_what_came(
     cloud.fail("answers", fault)
     answer = await discord.bot.reply(await anna.post("@bot hello?", to=general))
     assert first_line(answer) == "It is green"
-    assert notes(answer) == [
-        "The connection to the chat model broke and the answer is incomplete; ask again to retry."
-    ]
+    assert notes(answer) == ["The connection to the chat model broke and the answer is incomplete; ask again to retry."]
     assert [button.label for button in answer.buttons] == ["Ask more", "Speak", "Delete"]
     assert (await discord.bot.reply(await anna.post("go on", reply_to=answer))).content == ANSWER
     assert "It is green" in cloud.answers[-1].text

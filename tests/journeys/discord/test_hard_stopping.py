@@ -87,7 +87,13 @@ class TestCancel:
         assert cloud.requests == []
 
     async def test_while_others_come_first(
-        self, start: StartBot, discord: DiscordServer, cloud: OpenAIEmulator, general: Channel, anna: Person, ben: Person
+        self,
+        start: StartBot,
+        discord: DiscordServer,
+        cloud: OpenAIEmulator,
+        general: Channel,
+        anna: Person,
+        ben: Person,
     ) -> None:
         async with start(JOBS__MAX_RUNNING=1):
             with held(cloud, "answer") as mind:

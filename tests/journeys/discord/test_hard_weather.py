@@ -281,7 +281,7 @@ class TestVanishing:
         async with asyncio.timeout(10):
             for message in (asked, answer):
                 place = MessageRef(channel_id=general.id, message_id=message.id)
-                while await bot.house.memory.turn_of_message(place) is not None:
+                while await bot.house.memory.turn_of_message(place) is not None:  # noqa: ASYNC110 - the bot tells nobody
                     await asyncio.sleep(0.01)
 
     @pytest.mark.usefixtures("bot")
