@@ -16,11 +16,13 @@ _LANGUAGE = re.compile(r"[A-Za-z0-9_+.-]{1,20}")
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 # Where a link ends: at space, at what Discord ends it at, and at East Asian writing, which follows without a space.
 _LINK = r"[^\s<>`\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]*"
+_TIME = r"\d{1,3}:\d\d(?::\d\d)?"
 _ACTIVE = re.compile(
     rf"""
       (?P<link>(?:[a-z][a-z0-9+.-]{{0,30}}://|www\.|discord(?:app)?\.[a-z]{{2,4}}/|dis\.gd/){_LINK})
     | @(?P<everyone>everyone|here)
     | (?P<bullet>^[ \t]*\*(?=[ ]))
+    | (?P<time>\[{_TIME}(?:[–-]{_TIME})?\](?!\())
     | (?P<mark>[\\`*_~|\[\]<>#]|:(?!\d\d:)(?=[\w+-]{{1,64}}:))
     """,
     re.VERBOSE | re.MULTILINE | re.IGNORECASE,
@@ -34,6 +36,7 @@ def safe(text: str) -> str:
 
     Code fences that open a line and list markers keep their meaning; all other markdown, mentions, timestamps and
     emoji codes are shown as the characters they are, links and invites as inline code. A fence left open is closed.
+    A time or a stretch of time in brackets needs no escape, unless a bracket after it would make a link of it.
     """
     text = visible(text)
     shown: list[str] = []
@@ -50,8 +53,8 @@ def visible(text: str) -> str:
 
 
 def _fenced(indent: str, info: str, code: str) -> str:
-    """A fence at the start of its line, where no list can tear it. An empty one would swallow the text up to the next, so
-    it is none. Three backticks inside would end it, so they are shown by their double, U+02CB."""
+    """A fence at the start of its line, where no list can tear it. An empty one would swallow the text up to the next,
+    so it is none. Three backticks inside would end it, so they are shown by their double, U+02CB."""
     language = info.strip()
     if language and not _LANGUAGE.fullmatch(language):
         language, code = "", f"{language}\n{code}"
@@ -91,7 +94,7 @@ def _prose(text: str) -> str:
             plain("@")
             code(found["everyone"])
         else:
-            plain(found["bullet"] or _escape(found["mark"]))
+            plain(found["bullet"] or found["time"] or _escape(found["mark"]))
     plain(text[at:])
     return "".join(shown)
 

@@ -88,7 +88,8 @@ def test_the_reader_of_markdown_knows_what_is_active(word: str) -> None:
 
 
 def test_times_citations_and_chinese_stay_readable() -> None:
-    assert safe("[0:42] 一只猫跳上桌子。") == r"\[0:42\] 一只猫跳上桌子。"
+    assert safe("[0:42] 一只猫跳上桌子。") == "[0:42] 一只猫跳上桌子。"
+    assert safe("[0:42](x) and [0:42–1:02:03]") == r"\[0:42\](x) and [0:42–1:02:03]"
     assert safe("At 0:42 and 1:02:03 it jumps.") == "At 0:42 and 1:02:03 it jumps."
 
 
