@@ -1,6 +1,7 @@
 """The buttons under answers and progress: ask more, transcript, frames, speak, delete, cancel."""
 
 import logging
+from contextlib import suppress
 from typing import Any
 
 import discord
@@ -11,6 +12,7 @@ from bot.discord_io.client import KibitzClient
 from bot.discord_io.desk import Desk
 from bot.discord_io.reception import Reception, Wish, person_of
 from bot.discord_io.telling import told
+from bot.discord_io.wall import wall
 from bot.domain.ask import AskKind
 from bot.domain.errors import BotError
 from bot.locales import catalogue
@@ -67,12 +69,13 @@ class Answers(commands.Cog):
         self._desk.cancel(job_id)
 
     async def _delete(self, interaction: Interaction, job_id: str) -> None:
-        """The answer with all its parts and its voice message. Of one that is forgotten nobody knows who asked."""
+        """The answer with all its parts and its voice message, and what is remembered of it. Of one that is forgotten
+        nobody knows who asked."""
+        await interaction.response.defer()
         turn = await self._memory.turn(job_id)
         asker_id = _NOBODY if turn is None else turn.asker_id
         if interaction.guild_id is not None and not may_steer(person_of(interaction.user), asker_id):
             raise BotError("not_yours", "Only the person who asked, and moderators, can do that.")
-        await interaction.response.defer()
         await self._desk.finished(job_id)
         pressed = interaction.message.id if interaction.message else 0
         for ref in await self._memory.replies(job_id):
@@ -82,7 +85,9 @@ class Answers(commands.Cog):
                     await place.get_partial_message(ref.message_id).delete()
                 except discord.HTTPException as error:
                     log.info("job %s: a part was not deleted: %s", job_id, error.code)
-        await interaction.delete_original_response()
+        with wall(interaction.channel), suppress(discord.NotFound):  # somebody else pressed as well
+            await interaction.delete_original_response()
+        await self._memory.forget_turn(job_id)
 
 
 class _More(discord.ui.Modal):

@@ -11,11 +11,13 @@ from bot.discord_io.attachments import sources_of
 from bot.discord_io.client import KibitzClient
 from bot.discord_io.desk import Desk
 from bot.discord_io.identity import key_of, locale_of, ref_of, settings_channel
-from bot.discord_io.permissions import SEND, missing_in
-from bot.discord_io.reception import Reception, Wish
+from bot.discord_io.permissions import SEND
+from bot.discord_io.reception import Reception, Wish, person_of
+from bot.discord_io.wall import lacking
 from bot.domain.conversation import AnswersWhen, MediaSource, MessageRef, PlaceSettings
 from bot.domain.errors import BotError
 from bot.memory.store import Memory
+from bot.services.access import may_ask
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +53,24 @@ class Chat(commands.Cog):
 
     async def _read(self, message: discord.Message) -> None:
         """Counted among the work that a stopping bot waits for, so that what was posted to it is kept."""
-        replied = await self._replied(message)
-        is_called = message.guild is None or replied.is_ours or self._mentions_us(message)
+        is_called = message.guild is None or self._replies_to_us(message) or self._mentions_us(message)
         if not is_called and not self._client.house.settings.discord.message_content:
             return
-        place = await self._memory.settings_for(key_of(message).server_id, settings_channel(message))
-        if is_called or place.answers is AnswersWhen.ALWAYS:
+        try:
+            replied = await self._replied(message)
+            place = await self._memory.settings_for(key_of(message).server_id, settings_channel(message))
+        except BotError as error:
+            if is_called:
+                await self._reception.by_message(
+                    message,
+                    Wish(),
+                    client=self._client,
+                    place=PlaceSettings(),
+                    locale=locale_of(message),
+                    problem=error,
+                )
+            return
+        if is_called or _is_for_all(message, place):
             await self._answer(message, replied, place)
 
     @commands.Cog.listener()
@@ -70,19 +84,19 @@ class Chat(commands.Cog):
 
     @commands.Cog.listener()
     async def on_guild_remove(self, guild: discord.Guild) -> None:
-        await self._memory.forget_server(guild.id)
+        await self._desk.leave(guild.id)
 
     async def _answer(self, message: discord.Message, replied: _Replied, place: PlaceSettings) -> None:
         question = self._question(message)
         own = sources_of(message)
-        voices = tuple(source for source in own if source.is_voice_message)
-        clips = tuple(source for source in own if not source.is_voice_message)
+        voice = next((source for source in own if source.is_voice_message), None) if question is None else None
+        clips = tuple(source for source in own if source is not voice)
         wish = Wish(
             question=question,
             clips=clips or replied.clips,
-            voice_question=voices[0] if voices and question is None else None,
+            voice_question=voice,
             follows=replied.job_id,
-            speak=True if voices else None,
+            speak=True if voice else None,
         )
         locale = "zh-CN" if _is_chinese(question or "") else place.language or locale_of(message)
         problem = _switched_off() if place.answers is AnswersWhen.NEVER else None
@@ -104,10 +118,18 @@ class Chat(commands.Cog):
             return _Replied(is_hidden=True)
         turn = await self._memory.turn_of_message(ref_of(target))
         job_id = None if turn is None else turn.job_id
-        if self._client.user is not None and target.author.id == self._client.user.id:
+        if self._replies_to_us(message):
             return _Replied(job_id=job_id, is_ours=True)
         clips = sources_of(target)
         return _Replied(job_id=job_id, clips=clips, is_hidden=not (clips or target.content or job_id))
+
+    def _replies_to_us(self, message: discord.Message) -> bool:
+        target = message.reference and message.reference.resolved
+        return (
+            message.type is discord.MessageType.reply
+            and isinstance(target, discord.Message)
+            and target.author == self._client.user
+        )
 
     def _mentions_us(self, message: discord.Message) -> bool:
         """By name, or by the role that came with the invitation, which lists offer beside the name."""
@@ -123,6 +145,12 @@ class Chat(commands.Cog):
         if ours is not None:
             text = re.sub(f" *{ours.mention} *", " ", text)
         return text.strip() or None
+
+
+def _is_for_all(message: discord.Message, place: PlaceSettings) -> bool:
+    """Whether a message that does not call us is answered; one of a person who may not ask is mere talk."""
+    says_something = bool(message.content or sources_of(message))
+    return place.answers is AnswersWhen.ALWAYS and says_something and may_ask(person_of(message.author), place)
 
 
 def _is_chinese(text: str) -> bool:
@@ -155,7 +183,7 @@ def _problem(wish: Wish, replied: _Replied, *, has_words: bool, is_by_role: bool
 
 async def _type(channel: discord.abc.Messageable) -> None:
     """Show at once that something happens; the progress follows."""
-    if missing_in(channel, wanted=SEND):
+    if lacking(channel, SEND):
         return
     try:
         await channel.typing()

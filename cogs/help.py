@@ -63,7 +63,7 @@ def _privacy(words: Catalogue, settings: Settings) -> str:
     )
     return "\n".join(
         [
-            words("I look only at what you send me: clips, questions, voice messages, and the message you reply to."),
+            _looked_at(words, settings),
             words("To answer, parts of it go to:"),
             *(f"- {line}" for line in _receivers(words, settings)),
             words(
@@ -78,6 +78,16 @@ def _privacy(words: Catalogue, settings: Settings) -> str:
             whose,
         ]
     )
+
+
+def _looked_at(words: Catalogue, settings: Settings) -> str:
+    if settings.discord.message_content:
+        return words(
+            "I look at what you send me: clips, questions, voice messages, and the message you reply to. A question "
+            "without a clip also makes me look for one in the latest messages here; where I am set to answer every "
+            "message, I read every message."
+        )
+    return words("I look only at what you send me: clips, questions, voice messages, and the message you reply to.")
 
 
 def _receivers(words: Catalogue, settings: Settings) -> list[str]:

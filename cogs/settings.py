@@ -54,8 +54,7 @@ class SettingsCog(commands.Cog, name="Settings"):
         await interaction.response.defer(ephemeral=True, thinking=True)
         channel_id = settings_channel(interaction) if where == "channel" else None
         panel = _Panel(self._memory, interaction, channel_id, reads_all=self._reads_all)
-        await panel.fill()
-        await interaction.edit_original_response(content=panel.text(), view=panel)
+        await panel.show(interaction)
 
 
 class _Panel(discord.ui.View):
@@ -75,14 +74,14 @@ class _Panel(discord.ui.View):
     def words(self) -> Catalogue:
         return catalogue(self._locale)
 
-    async def fill(self) -> None:
+    async def _fill(self) -> None:
         """Read what holds and lay out the page."""
         self._holds = await self._memory.settings_for(self._server_id, self._channel_id or 0)
         self.clear_items()
         for item in self._roles() if self._shows_roles else self._choices():
             self.add_item(item)
 
-    def text(self) -> str:
+    def _text(self) -> str:
         """What holds, in words."""
         words, holds = self.words, self._holds
         if self._shows_roles:
@@ -110,14 +109,21 @@ class _Panel(discord.ui.View):
     async def change(self, interaction: Interaction, changes: Mapping[str, object]) -> None:
         """Keep a change and show what holds now."""
         async with told(interaction):
+            await interaction.response.defer()
             await self._memory.change_settings(self._server_id, self._channel_id, changes)
-            await self.turn_to(interaction, roles=self._shows_roles)
+            await self.show(interaction)
 
     async def turn_to(self, interaction: Interaction, *, roles: bool) -> None:
         """Show one of the two pages."""
-        self._shows_roles = roles
-        await self.fill()
-        await interaction.response.edit_message(content=self.text(), view=self)
+        async with told(interaction):
+            await interaction.response.defer()
+            self._shows_roles = roles
+            await self.show(interaction)
+
+    async def show(self, interaction: Interaction) -> None:
+        """Show what holds, in place of what the interaction has shown so far."""
+        await self._fill()
+        await interaction.edit_original_response(content=self._text(), view=self)
 
     def _choices(self) -> list[discord.ui.Item["_Panel"]]:
         words, holds = self.words, self._holds
@@ -226,8 +232,7 @@ class _PageButton(discord.ui.Button[_Panel]):
 
     async def callback(self, interaction: Interaction) -> None:
         if self.view is not None:
-            async with told(interaction):
-                await self.view.turn_to(interaction, roles=self._shows_roles)
+            await self.view.turn_to(interaction, roles=self._shows_roles)
 
 
 class _ResetButton(discord.ui.Button[_Panel]):

@@ -31,7 +31,7 @@ _EXITS = {
     "discord_token": EXIT_USAGE,
     "discord_intents": EXIT_USAGE,
     "discord_unreachable": EXIT_PROVIDER,
-    "discord_refused": EXIT_PROVIDER,
+    "discord_sign_in_refused": EXIT_PROVIDER,
     "discord_closed": EXIT_PROVIDER,
 }
 

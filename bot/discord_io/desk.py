@@ -79,11 +79,6 @@ class Desk:
         """Begin nothing new; what is asked from now on is kept for the next process."""
         self._is_closing = True
 
-    @property
-    def is_full(self) -> bool:
-        """Whether a further question would be refused."""
-        return self._turnstile.is_full
-
     def asker_of(self, job_id: str) -> int | None:
         """Who asked what is being worked on; None when it is not."""
         job = self._jobs.get(job_id)
@@ -109,6 +104,14 @@ class Desk:
             if job.came_from(message):
                 job.deleted.append(message)
         await self._memory.forget_message(message)
+
+    async def leave(self, server_id: int) -> None:
+        """The bot is no longer in a server: nothing more is done for it, and it is forgotten."""
+        jobs = [job for job in self._jobs.values() if job.ask.key.server_id == server_id]
+        tasks = [job.task for job in jobs if job.task is not None and self.cancel(job.ask.job_id)]
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._memory.forget_server(server_id)
 
     async def take(
         self,

@@ -3,10 +3,10 @@
 import time
 from collections import deque
 from collections.abc import Callable
-from weakref import WeakValueDictionary
 
 _WINDOW_SECONDS = 5.0
 _MOST_EDITS = 5
+_MOST_ROOMS = 1000
 
 
 class Room:
@@ -29,14 +29,15 @@ class Room:
 
 
 class Pace:
-    """The rooms of all channels in which something is being worked on."""
+    """The rooms of all channels in which something was worked on of late."""
 
     def __init__(self) -> None:
-        self._rooms: WeakValueDictionary[int, Room] = WeakValueDictionary()
+        self._rooms: dict[int, Room] = {}
 
     def room(self, channel_id: int) -> Room:
-        """The same one for as long as somebody holds it."""
-        room = self._rooms.get(channel_id)
-        if room is None:
-            room = self._rooms[channel_id] = Room()
+        """That of a channel; those asked for longest ago are forgotten when there are very many."""
+        room = self._rooms.pop(channel_id, None) or Room()
+        self._rooms[channel_id] = room
+        if len(self._rooms) > _MOST_ROOMS:
+            del self._rooms[next(iter(self._rooms))]
         return room

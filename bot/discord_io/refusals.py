@@ -26,7 +26,7 @@ def disallowed_intents() -> BotError:
 def refused(status: int) -> BotError:
     """A status that waiting will not mend."""
     return BotError(
-        "discord_refused",
+        "discord_sign_in_refused",
         sentence("Discord refused the sign-in (status {status}). Check api_url under [discord].", status=status),
     )
 

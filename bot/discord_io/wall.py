@@ -1,5 +1,6 @@
 """The wall of this room: what discord.py raises becomes a DeliveryError, with the permission to grant or what to do."""
 
+import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -9,6 +10,8 @@ import discord
 from bot.discord_io.permissions import WRITE, listed, missing_in, missing_of
 from bot.domain.errors import DeliveryError
 from bot.domain.sentence import sentence
+
+log = logging.getLogger(__name__)
 
 UNKNOWN_MESSAGE = 10008
 TOO_LARGE = frozenset({40005, 50045})
@@ -50,7 +53,10 @@ def _translated(error: Exception, where: object) -> DeliveryError:
         return DeliveryError("discord_gone", "The place for this answer is no longer there. Ask again.")
     if error.code in TOO_LARGE or error.status == 413:
         return DeliveryError("discord_too_large", "This is larger than Discord takes here. Ask for less at once.")
-    return missing_permission(where) if error.status == 403 else _refused()
+    if error.status == 403:
+        return missing_permission(where)
+    log.warning("Discord refused a message: status %d, code %d", error.status, error.code)
+    return _refused()
 
 
 def missing_permission(where: object) -> DeliveryError:

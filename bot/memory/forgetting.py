@@ -24,6 +24,14 @@ async def forget_server(session: AsyncSession, server_id: int) -> None:
     await clips.forget_unused(session, {*posted, *about})
 
 
+async def forget_turn(session: AsyncSession, job_id: str) -> None:
+    """A file that was given to a command stands in no message that could be deleted, so it goes with its turn."""
+    given = select(TurnClipRow.attachment_id).where(TurnClipRow.job_id == job_id, TurnClipRow.message_id == 0)
+    await session.execute(delete(DigestRow).where(DigestRow.attachment_id.in_(given)))
+    _, about = await turns.forget(session, TurnRow.job_id == job_id)
+    await clips.forget_unused(session, about)
+
+
 async def forget_message(session: AsyncSession, message: MessageRef, now: datetime) -> bool:
     """The turns it asked for or whose clip it carried go as a whole, and what it asked is not done any more; of a
     message of ours only the link to it goes. False: nothing was known of it."""

@@ -108,6 +108,11 @@ class Memory:
         await self._database.write(lambda session: forgetting.forget_server(session, server_id))
         await self._database.wipe()
 
+    async def forget_turn(self, job_id: str) -> None:
+        """What was asked and answered there, and files of its command with what was found in them."""
+        await self._database.write(lambda session: forgetting.forget_turn(session, job_id))
+        await self._database.wipe()
+
     async def forget_message(self, message: MessageRef) -> None:
         """The turns it asked for or whose clip it carried, and that clip where it was seen nowhere else."""
         now = self._clock()

@@ -16,9 +16,14 @@ class Person:
     is_moderator: bool = False
 
 
+def may_ask(person: Person, place: PlaceSettings) -> bool:
+    """Whether this person may ask here."""
+    return _has_one_of(person, place.ask_roles)
+
+
 def check_may_ask(person: Person, place: PlaceSettings) -> None:
     """Raises BotError (code not_allowed) for somebody who may not ask here."""
-    if not _has_one_of(person, place.ask_roles):
+    if not may_ask(person, place):
         raise BotError(
             "not_allowed", "Here only people with certain roles may ask me. Ask a moderator, or ask me elsewhere."
         )

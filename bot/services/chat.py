@@ -83,7 +83,7 @@ class ChatService:
                 refs = [board.ref for board in done.storyboards]
             else:
                 clips, ask = await self._understand(run, ask, before)
-                if not clips and ask.kind is not AskKind.ASK:
+                if not clips and (ask.kind is not AskKind.ASK or not ask.question):
                     raise no_clip()
                 done = await self._reply(run, ask, self._crew_at(place), clips, before)
                 refs = [clip.ref for clip in clips]

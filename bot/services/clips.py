@@ -68,11 +68,12 @@ class Storyboard:
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class _Flight:
-    """The one piece of work on a clip that all who ask about it wait for."""
+    """The one piece of work on a clip that all who ask about it wait for; up to `hold` frames stay without words."""
 
     sha256: str
     watchers: list[RunListener]
     looks: bool
+    hold: int
     run: Run
     task: "asyncio.Task[Understanding]"
     is_billed: bool = False
@@ -179,18 +180,20 @@ class ClipService:
     async def _shared(
         self, run: Run, file: MediaFile, facts: MediaProbe, stack: ExitStack, *, mode: AnswerMode, looks: bool
     ) -> Understanding:
-        """Join the work on these bytes that is under way, or begin it; the file then belongs to that work."""
+        """Join the work on these bytes that is under way, unless it puts less into words than is wanted, or begin it;
+        the file then belongs to that work."""
+        hold = frames_to_hold(mode, facts.kind, self._crew)
         while (flight := self._flights.get(file.sha256)) is not None:
-            if flight.looks or not looks:
+            if not looks or (flight.looks and flight.hold <= hold):
                 stack.close()
                 return await self._join(flight, run)
             await asyncio.wait([flight.task])
         known = await self._known(file.sha256)
         watchers: list[RunListener] = []
         step = Run(_Broadcast(watchers))
-        work = self._work(step, file, facts, known, stack.pop_all(), mode=mode, looks=looks)
+        work = self._work(step, file, facts, known, stack.pop_all(), hold=hold, looks=looks)
         task = asyncio.create_task(work, name=f"clip-{step.job_id}")
-        flight = _Flight(sha256=file.sha256, watchers=watchers, looks=looks, run=step, task=task)
+        flight = _Flight(sha256=file.sha256, watchers=watchers, looks=looks, hold=hold, run=step, task=task)
         self._flights[file.sha256] = flight
         task.add_done_callback(lambda _task: self._land(flight))
         return await self._join(flight, run)
@@ -223,7 +226,7 @@ class ClipService:
         known: Known,
         stack: ExitStack,
         *,
-        mode: AnswerMode,
+        hold: int,
         looks: bool,
     ) -> Understanding:
         with stack:
@@ -231,7 +234,6 @@ class ClipService:
                 heard = known.heard or await transcribe(step, self._crew, file, facts)
                 await self._keep(file.sha256, Known(heard=heard))
                 return _recalled(step, Known(heard=heard))
-            hold = frames_to_hold(mode, facts.kind, self._crew)
             understanding = await understand(step, self._crew, file, facts, hold_frames=hold, known=known)
             await self._keep(file.sha256, understanding.known)
             return understanding

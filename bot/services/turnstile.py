@@ -17,7 +17,8 @@ class _Waiter:
 
 
 class Turnstile:
-    """Lets `at_once` through, at most `per_person` of one person, and refuses beyond `most_waiting`."""
+    """Lets `at_once` through, at most `per_person` of one person, and refuses beyond `most_waiting`, of which one
+    person may take half."""
 
     def __init__(self, *, at_once: int, per_person: int, most_waiting: int) -> None:
         self._at_once = at_once
@@ -26,18 +27,13 @@ class Turnstile:
         self._inside: Counter[int] = Counter()
         self._waiting: list[_Waiter] = []
 
-    @property
-    def is_full(self) -> bool:
-        """Nobody more may wait."""
-        return len(self._waiting) >= self._most_waiting
-
     @asynccontextmanager
     async def turn(self, person_id: int, ahead: Callable[[int], None]) -> AsyncGenerator[None]:
         """Wait for one's turn; `ahead` is told how many come before, 0 when it has come.
 
         Raises BotError (code busy) when too many wait already.
         """
-        if self.is_full:
+        if not self._may_enter(person_id) and not self._may_wait(person_id):
             raise BotError("busy", "Too many questions are waiting here. Ask again in a few minutes.")
         waiter = _Waiter(person_id=person_id, ahead=ahead)
         self._waiting.append(waiter)
@@ -54,12 +50,17 @@ class Turnstile:
                 self._waiting.remove(waiter)
             self._admit()
 
+    def _may_enter(self, person_id: int) -> bool:
+        return self._inside.total() < self._at_once and self._inside[person_id] < self._per_person
+
+    def _may_wait(self, person_id: int) -> bool:
+        own = sum(waiter.person_id == person_id for waiter in self._waiting)
+        return len(self._waiting) < self._most_waiting and 2 * own < self._most_waiting
+
     def _admit(self) -> None:
         """Let in whoever may go, in order; one person's second question does not hold up the others."""
         for waiter in list(self._waiting):
-            if self._inside.total() >= self._at_once:
-                break
-            if self._inside[waiter.person_id] < self._per_person:
+            if self._may_enter(waiter.person_id):
                 self._waiting.remove(waiter)
                 self._inside[waiter.person_id] += 1
                 waiter.turn.set_result(None)

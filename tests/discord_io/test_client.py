@@ -120,7 +120,7 @@ async def test_a_discord_that_comes_back_is_waited_for(server: DiscordServer, tm
     [
         ("users/@me", 503, "discord_unreachable"),
         ("users/@me", 0, "discord_unreachable"),
-        ("users/@me", 404, "discord_refused"),
+        ("users/@me", 404, "discord_sign_in_refused"),
         ("gateway/bot", 503, "discord_unreachable"),
     ],
 )

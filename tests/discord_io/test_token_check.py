@@ -40,7 +40,7 @@ async def test_the_switch_in_the_portal_is_looked_at_where_it_is_needed(allowed:
 
 @pytest.mark.parametrize(
     ("status", "body", "code"),
-    [(503, None, "discord_refused"), (0, None, "discord_unreachable"), (200, b"<html>", "discord_unreachable")],
+    [(503, None, "discord_sign_in_refused"), (0, None, "discord_unreachable"), (200, b"<html>", "discord_unreachable")],
 )
 async def test_somebody_else_at_the_address(status: int, body: bytes | None, code: str) -> None:
     async with DiscordServer() as server:

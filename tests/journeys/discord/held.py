@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from tests.simulator.openai_server import (
@@ -16,13 +16,15 @@ from tests.simulator.openai_server import (
 )
 from tests.simulator.openai_server.sound import HeardAudio
 
+Answers = str | Callable[[ChatCall], str]
+
 _LONGEST_SECONDS = 60
 
 
 class HeldMind(HonestMind):
     """`holds` names what waits: look, listen, answer, speak; `begun` counts what was begun of each, held or not."""
 
-    def __init__(self, *holds: str, answers: str) -> None:
+    def __init__(self, *holds: str, answers: Answers) -> None:
         super().__init__(answers=answers)
         self.begun: Counter[str] = Counter()
         self._holds = holds
@@ -54,7 +56,7 @@ class HeldMind(HonestMind):
 
 
 @contextmanager
-def held(cloud: OpenAIEmulator, *holds: str, answers: str = "It is green.") -> Iterator[HeldMind]:
+def held(cloud: OpenAIEmulator, *holds: str, answers: Answers = "It is green.") -> Iterator[HeldMind]:
     """Inside, the cloud stops at `holds`; afterwards it never does."""
     cloud.mind = mind = HeldMind(*holds, answers=answers)
     try:

@@ -6,13 +6,14 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.journeys.discord.conftest import MakeClip, MakeSound, StartBot
-from tests.journeys.discord.eyes import AttentiveMind, bill, words
+from tests.journeys.discord.eyes import AttentiveMind, bill, labels, words
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, Message, Person, VoiceMessage
 from tests.simulator.openai_server import OpenAIEmulator
 
 pytestmark = pytest.mark.usefixtures("attentive")
 
 Again = Callable[[], Awaitable[None]]
+Check = Callable[[Message], Awaitable[None]]
 
 NOTHING_SEEN = "The clip shows nothing that I can describe."
 RED = "The picture is red, of medium brightness [0:00]. tone 440 hertz [0:00]."
@@ -171,7 +172,7 @@ async def test_a_clip_posted_again_in_another_server(talk: Talk, ben: Person, cl
 async def test_direct_messages_go_on_without_replying(
     again: Again, anna: Person, clip: MakeClip, discord: DiscordServer, cloud: OpenAIEmulator
 ) -> None:
-    await discord.bot.reply(await anna.dm("What is it?", clip("red")))
+    await (await anna.slash("ask", question="What is it?", clip=clip("red"), to=anna.direct())).reply()
     await again()
     answer = await discord.bot.reply(await anna.dm("And now?"))
     assert words(answer) == f"«And now?» {RED}"
@@ -194,95 +195,74 @@ async def test_direct_messages_of_one_person_are_not_those_of_another(
 async def test_an_older_answer_replied_to_again_begins_a_branch(
     again: Again, general: Channel, anna: Person, clip: MakeClip, discord: DiscordServer, cloud: OpenAIEmulator
 ) -> None:
-    first = await discord.bot.reply(await anna.post("@bot Question one", clip("red"), to=general))
+    first = await (await anna.slash("ask", question="Question one", clip=clip("red"), to=general)).reply()
     second = await discord.bot.reply(await anna.post("Question two", reply_to=first))
     await again()
     branch = await discord.bot.reply(await anna.post("Question three", reply_to=first))
     assert words(branch) == f"«Question three» {RED}"
     assert 'EARLIER asked "Question one"' in cloud.answers[-1].text
     assert "Question two" not in cloud.answers[-1].text
-    trunk = await discord.bot.reply(await anna.post("Question four", reply_to=second))
+    form = await anna.press(second, "Ask more")
+    trunk = await (await anna.submit(form, {"Your question": "Question four"})).reply()
     assert words(trunk) == f"«Question four» {RED}"
     assert 'EARLIER asked "Question two"' in cloud.answers[-1].text
     assert "Question three" not in cloud.answers[-1].text
     assert bill(cloud) == {"captions": 1, "transcripts": 1, "answers": 4}
 
 
+@pytest.mark.usefixtures("bot")
 class TestAnythingTheBotPostedCanBeRepliedTo:
+    """It is about the clip that the message was about, though another one came up in the channel since."""
+
+    @pytest.fixture
+    def comes_back_to_red(self, ben: Person, general: Channel, clip: MakeClip, discord: DiscordServer) -> Check:
+        async def checked(message: Message) -> None:
+            blue = clip("blue", first_tone=1)
+            await (await ben.slash("ask", question="And this?", clip=blue, to=general)).reply()
+            answer = await discord.bot.reply(await ben.post("What is in there?", reply_to=message))
+            assert words(answer) == f"«What is in there?» {RED}"
+
+        return checked
+
+    @pytest.mark.parametrize("given", ["with the command", "before"])
     @pytest.mark.parametrize("command", ["storyboard", "timeline", "transcribe", "summarize"])
     async def test_what_a_command_brought(
-        self,
-        command: str,
-        again: Again,
-        general: Channel,
-        anna: Person,
-        ben: Person,
-        clip: MakeClip,
-        discord: DiscordServer,
+        self, command: str, given: str, comes_back_to_red: Check, anna: Person, general: Channel, clip: MakeClip
     ) -> None:
-        brought = await (await anna.slash(command, clip=clip("red"), to=general)).reply()
-        await discord.bot.reply(await ben.post("@bot And this?", clip("blue", first_tone=1), to=general))
-        await again()
-        answer = await discord.bot.reply(await ben.post("What is in there?", reply_to=brought))
-        assert words(answer) == f"«What is in there?» {RED}"
-
-    @pytest.mark.parametrize("command", ["storyboard", "timeline", "transcribe", "summarize"])
-    async def test_what_a_command_brought_of_the_latest_clip(
-        self,
-        command: str,
-        again: Again,
-        general: Channel,
-        anna: Person,
-        ben: Person,
-        clip: MakeClip,
-        discord: DiscordServer,
-    ) -> None:
-        await discord.bot.reply(await anna.post("@bot What is it?", clip("red"), to=general))
-        brought = await (await anna.slash(command, to=general)).reply()
-        await discord.bot.reply(await ben.post("@bot And this?", clip("blue", first_tone=1), to=general))
-        await again()
-        answer = await discord.bot.reply(await ben.post("What is in there?", reply_to=brought))
-        assert words(answer) == f"«What is in there?» {RED}"
+        options = {"clip": clip("red")}
+        if given == "before":
+            await (await anna.slash("ask", question="What is it?", **options, to=general)).reply()
+            options = {}
+        await comes_back_to_red(await (await anna.slash(command, **options, to=general)).reply())
 
     async def test_the_voice_message(
-        self, again: Again, general: Channel, anna: Person, ben: Person, clip: MakeClip, discord: DiscordServer
+        self, comes_back_to_red: Check, anna: Person, general: Channel, clip: MakeClip, discord: DiscordServer
     ) -> None:
         asked = await anna.slash("ask", question="What is it?", clip=clip("red"), speak=True, to=general)
-        spoken = await discord.bot.reply(asked, settled=lambda message: message.is_voice_message)
-        await discord.bot.reply(await ben.post("@bot And this?", clip("blue", first_tone=1), to=general))
-        await again()
-        answer = await discord.bot.reply(await ben.post("What is in there?", reply_to=spoken))
-        assert words(answer) == f"«What is in there?» {RED}"
+        await comes_back_to_red(await discord.bot.reply(asked, settled=lambda message: message.is_voice_message))
 
     async def test_what_was_spoken_at_the_press_of_a_button(
-        self, again: Again, general: Channel, anna: Person, ben: Person, clip: MakeClip, discord: DiscordServer
+        self, comes_back_to_red: Check, anna: Person, general: Channel, clip: MakeClip, discord: DiscordServer
     ) -> None:
-        first = await discord.bot.reply(await anna.post("@bot What is it?", clip("red"), to=general))
-        pressed = await anna.press(first, "Speak")
-        spoken = await discord.bot.reply(pressed, settled=lambda message: message.is_voice_message)
-        await discord.bot.reply(await ben.post("@bot And this?", clip("blue", first_tone=1), to=general))
-        await again()
-        answer = await discord.bot.reply(await ben.post("What is in there?", reply_to=spoken))
-        assert words(answer) == f"«What is in there?» {RED}"
+        asked = await anna.slash("ask", question="What is it?", clip=clip("red"), to=general)
+        pressed = await anna.press(await asked.reply(), "Speak")
+        await comes_back_to_red(await discord.bot.reply(pressed, settled=lambda message: message.is_voice_message))
 
     async def test_a_further_part_of_a_long_answer(
         self,
-        again: Again,
-        general: Channel,
+        comes_back_to_red: Check,
         anna: Person,
-        ben: Person,
+        general: Channel,
         clip: MakeClip,
         discord: DiscordServer,
         cloud: OpenAIEmulator,
     ) -> None:
         cloud.mind = AttentiveMind(answers="\n\n".join(f"Paragraph {n}. {'word ' * 150}" for n in range(6)))
-        asked = await anna.post("@bot What is it?", clip("red"), to=general)
-        last = await discord.bot.reply(asked, settled=lambda message: bool(message.buttons) and message.is_settled)
+        asked = await anna.slash("ask", question="What is it?", clip=clip("red"), to=general)
+        last = await discord.bot.reply(asked, settled=lambda message: "Delete" in labels(message))
+        assert last is not discord.bot.replies(asked)[0]
         cloud.mind = AttentiveMind()
-        await discord.bot.reply(await ben.post("@bot And this?", clip("blue", first_tone=1), to=general))
-        await again()
-        answer = await discord.bot.reply(await ben.post("What is in there?", reply_to=last))
-        assert words(answer) == f"«What is in there?» {RED}"
+        await comes_back_to_red(last)
 
 
 async def test_a_spoken_question_of_before_is_known(

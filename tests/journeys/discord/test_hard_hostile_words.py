@@ -1,4 +1,4 @@
-"""Words of strangers, wherever they stand: they may be shown, and do nothing else, neither to people nor to the models."""
+"""Words of strangers, wherever they stand, may be shown and do nothing else, neither to people nor to the models."""
 
 import json
 import re

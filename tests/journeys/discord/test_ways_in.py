@@ -191,7 +191,7 @@ async def test_a_menu_on_an_answer_means_its_clip(
     clip: MakeClip, anna: Person, general: Channel, discord: DiscordServer, cloud: OpenAIEmulator
 ) -> None:
     first = await discord.bot.reply(await anna.post("@bot What is it?", clip("red"), to=general))
-    await discord.bot.reply(await anna.post("@bot And this?", clip("blue", first_tone=1), to=general))
+    await (await anna.slash("ask", question="And this?", clip=clip("blue", first_tone=1), to=general)).reply()
     before = bill(cloud)
     opened = await anna.menu("Ask about this", first)
     answer = await (await anna.submit(opened, {"Your question": "And the first?"})).reply()

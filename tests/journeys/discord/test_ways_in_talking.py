@@ -126,7 +126,7 @@ class TestReplies:
     async def test_to_an_answer_go_on_about_its_clip(
         self, piece: Piece, anna: Person, general: Channel, discord: DiscordServer, cloud: OpenAIEmulator
     ) -> None:
-        first = await discord.bot.reply(await anna.post("@bot What is it?", piece.file, to=general))
+        first = await (await anna.slash("ask", question="What is it?", clip=piece.file, to=general)).reply()
         question = await anna.post("And now?", reply_to=first)
         answer = await discord.bot.reply(question)
         assert words(answer) == f"«And now?» {piece.evidence}"
@@ -144,7 +144,7 @@ class TestReplies:
     async def test_with_the_mention_switched_off_are_told_what_to_do(
         self, clip: MakeClip, anna: Person, general: Channel, discord: DiscordServer, cloud: OpenAIEmulator
     ) -> None:
-        first = await discord.bot.reply(await anna.post("@bot What is it?", clip("red"), to=general))
+        first = await (await anna.slash("ask", question="What is it?", clip=clip("red"), to=general)).reply()
         answer = await discord.bot.reply(await anna.post("And now?", reply_to=first, ping=False))
         assert words(answer) == (
             "⚠️ Discord shows me only messages that mention me. Reply with the mention switched on, or use /ask."
@@ -154,7 +154,7 @@ class TestReplies:
     async def test_with_another_clip_are_about_that_one(
         self, clip: MakeClip, anna: Person, general: Channel, discord: DiscordServer
     ) -> None:
-        first = await discord.bot.reply(await anna.post("@bot What is it?", clip("red"), to=general))
+        first = await (await anna.slash("ask", question="What is it?", clip=clip("red"), to=general)).reply()
         answer = await discord.bot.reply(await anna.post("And this?", clip("blue", first_tone=1), reply_to=first))
         assert words(answer) == f"«And this?» {BLUE}"
 
@@ -168,7 +168,7 @@ class TestReplies:
         discord: DiscordServer,
         cloud: OpenAIEmulator,
     ) -> None:
-        first = await discord.bot.reply(await anna.post("@bot What is it?", clip("red"), to=general))
+        first = await (await anna.slash("ask", question="What is it?", clip=clip("red"), to=general)).reply()
         question = await anna.post("", VoiceMessage(await say("What comes first?", attentive)), reply_to=first)
         answer = await discord.bot.reply(question)
         assert words(answer) == f"«What comes first?» {RED}"
