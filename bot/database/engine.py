@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from bot.database import faults
 from bot.database.sqlite import copies_of, empty_log, fault_of, reader_engine, writer_engine
 from bot.database.upgrade import upgrade
 
@@ -39,6 +40,7 @@ class Database:
         self._reader = reader_engine(path)
         self._writer = writer_engine(path)
         self._running: set[asyncio.Task[Any]] = set()
+        self._is_closed = False
 
     async def read(self, work: Work[Result]) -> Result:
         """Work that sees one state of the database. Raises MemoryFault."""
@@ -63,11 +65,16 @@ class Database:
         await asyncio.to_thread(drop)
 
     async def close(self) -> None:
+        """What has begun ends; what comes later is refused, or it would open the file once more."""
+        self._is_closed = True
         await asyncio.gather(*self._running, return_exceptions=True)
         await self._reader.dispose()
         await self._writer.dispose()  # last: it empties the log
 
     async def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        if self._is_closed:
+            work.close()
+            raise faults.fault(faults.FAILED)
         task = asyncio.create_task(work, name="database")
         self._running.add(task)
         task.add_done_callback(self._running.discard)

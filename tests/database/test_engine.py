@@ -146,6 +146,14 @@ async def test_what_has_begun_ends_though_its_caller_is_cancelled(path: Path) ->
         assert len(await Memory(database).recent(HERE, since=NOON, limit=1000)) == 100
 
 
+async def test_what_comes_after_the_end_is_refused(path: Path) -> None:
+    async with open_database(path) as opened:
+        memory = Memory(opened)
+    with pytest.raises(MemoryFault) as caught:
+        await memory.keep_turn(turn(1))
+    assert caught.value.code == "memory_failed"
+
+
 async def test_every_acknowledged_row_survives_a_kill(path: Path) -> None:
     acknowledged = -1
     for kill_after in (1, 25, 60):

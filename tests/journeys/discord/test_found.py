@@ -137,7 +137,7 @@ async def test_a_server_that_throws_the_bot_out_is_forgotten_with_what_is_being_
         await anna.post("@bot What is it?", clip("red"), to=lobby)
         await discord.bot.until(lambda: bool(mind.begun["look"]))
         other.remove_bot()
-        await discord.bot.until(lambda: not [name for name in _jobs()], what="the work to end")
+        await discord.bot.until(lambda: not list(_jobs()), what="the work to end")
     since = datetime.now(UTC) - timedelta(hours=1)
     assert (
         await bot.house.memory.recent(ConversationKey(server_id=other.id, channel_id=lobby.id), since=since, limit=9)

@@ -1,7 +1,7 @@
 """/settings for a server and for a channel: each change changes the next answer. /help, /privacy, all in Chinese."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from bot.discord_io.client import KibitzClient
 from tests.journeys.discord.conftest import MakeClip, StartBot
 from tests.journeys.discord.eyes import bill, labels, notes, words
 from tests.journeys.discord.held import held
-from tests.simulator.discord_server import Channel, DiscordServer, Guild, ImpossibleError, Message, Person
+from tests.simulator.discord_server import Channel, DiscordServer, Guild, ImpossibleError, Interaction, Message, Person
 from tests.simulator.openai_server import ChatCall, HonestMind, OpenAIEmulator
 
 SWITCHED_OFF = "⚠️ In this channel I answer commands only. Use /ask."
@@ -23,16 +23,23 @@ def otto(club: Guild) -> Person:
     return club.member("Otto", roles=[club.role("staff", permissions=["manage_guild"])])
 
 
+async def turned(panel: Message, doing: Awaitable[Interaction]) -> None:
+    """Do something with the panel, and wait until it shows what came of it."""
+    before = len(panel.edits)
+    await doing
+    await panel.channel.world.witness.until(lambda: len(panel.edits) > before, what="the panel to change")
+
+
 async def pick(person: Person, panel: Message, choice: str) -> None:
     """Choose what reads `choice` in whichever menu of the panel offers it."""
     [menu] = [menu for menu in panel.selects if choice in [label for label, _ in menu.options]]
-    await person.choose(panel, menu.custom_id, [choice])
+    await turned(panel, person.choose(panel, menu.custom_id, [choice]))
 
 
 async def give_voice(person: Person, panel: Message, name: str) -> None:
     opened = await person.press(panel, "Voice…")
     assert opened.modal is not None
-    await person.submit(opened, {opened.modal.inputs[0].label: name})
+    await turned(panel, person.submit(opened, {opened.modal.inputs[0].label: name}))
 
 
 async def opened(person: Person, channel: Channel, where: str = "server") -> Message:
@@ -73,11 +80,11 @@ class TestThePanel:
         await pick(otto, panel, "Spoken answers: always")
         await pick(otto, panel, "I answer: commands only")
         await give_voice(otto, panel, "nova")
-        await otto.press(panel, "Who may use me…")
+        await turned(panel, otto.press(panel, "Who may use me…"))
         assert labels(panel) == ["Back"]
-        await otto.choose(panel, "May ask", [fans])
-        await otto.choose(panel, "May have it spoken", [fans])
-        await otto.press(panel, "Back")
+        await turned(panel, otto.choose(panel, "May ask", [fans]))
+        await turned(panel, otto.choose(panel, "May have it spoken", [fans]))
+        await turned(panel, otto.press(panel, "Back"))
         assert panel.content.splitlines()[1:] == [
             "Language of answers: Deutsch · German",
             "Voice: `nova`",
@@ -88,7 +95,7 @@ class TestThePanel:
         ]
         again = await opened(otto, general)
         assert again.content == panel.content
-        await otto.press(again, "Back to the defaults")
+        await turned(again, otto.press(again, "Back to the defaults"))
         assert "Spoken answers: when asked for" in again.content
         assert "May ask: everyone" in again.content
 
@@ -108,7 +115,7 @@ class TestThePanel:
         answered = await discord.bot.reply(await anna.post("@bot hello", to=quiet))
         assert not words(answered).startswith("⚠️")
         panel = await opened(otto, quiet, "channel")
-        await otto.press(panel, "Back to the defaults")
+        await turned(panel, otto.press(panel, "Back to the defaults"))
         assert "I answer: commands only" in panel.content, "that of the server holds again"
 
 
@@ -214,8 +221,8 @@ class TestTheNextAnswer:
         older = await discord.bot.reply(await anna.post("@bot What is it?", clip("red"), to=general))
         before = bill(cloud)
         panel = await opened(otto, general, where)
-        await otto.press(panel, "Who may use me…")
-        await otto.choose(panel, "May ask", [fans])
+        await turned(panel, otto.press(panel, "Who may use me…"))
+        await turned(panel, otto.choose(panel, "May ask", [fans]))
         assert words(await discord.bot.reply(await anna.post("@bot And now?", to=general))) == NOT_ALLOWED
         assert words(await (await anna.slash("ask", question="And now?", to=general)).reply()) == NOT_ALLOWED
         assert words(await (await anna.press(older, "Transcript")).reply()) == NOT_ALLOWED
@@ -239,8 +246,8 @@ class TestTheNextAnswer:
         fans = club.role("fans")
         fred = club.member("Fred", roles=[fans])
         panel = await opened(otto, general, where)
-        await otto.press(panel, "Who may use me…")
-        await otto.choose(panel, "May have it spoken", [fans])
+        await turned(panel, otto.press(panel, "Who may use me…"))
+        await turned(panel, otto.choose(panel, "May have it spoken", [fans]))
         answer = await (await anna.slash("ask", question="Who are you?", speak=True, to=general)).reply()
         assert notes(answer) == ["⚠️ Spoken answers are switched off here."]
         assert bill(cloud) == {"answers": 1}
