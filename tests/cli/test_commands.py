@@ -120,7 +120,7 @@ def test_storyboard_and_estimate(clip: Path, tmp_path: Path) -> None:
         (["ask", "x.mp4", "--config", "missing.toml"], 2, "missing.toml"),
         (["timeline", "x.mp4", "--format", "odd"], 2, "odd"),
         (["odd"], 2, "odd"),
-        (["run"], 2, "Discord"),
+        (["run"], 2, "DISCORD_TOKEN"),
     ],
     ids=str,
 )

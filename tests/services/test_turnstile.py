@@ -76,10 +76,13 @@ async def test_who_gives_up_leaves_the_line_and_the_place() -> None:
 async def test_beyond_the_longest_line_nobody_waits() -> None:
     turnstile = Turnstile(at_once=1, per_person=1, most_waiting=1)
     async with visits(turnstile, 1, 2) as (one, _two):
-        assert turnstile.is_full
         with pytest.raises(BotError) as refused:
             async with turnstile.turn(3, lambda _ahead: None):
                 pytest.fail("there was no room")
         assert refused.value.code == "busy"
         await one.leave()
-        assert not turnstile.is_full
+        three = Visit(turnstile, 3)
+        await settle()
+        assert three.told == [1], "there is room in the line again"
+        three.task.cancel()
+        await asyncio.gather(three.task, return_exceptions=True)
