@@ -14,7 +14,9 @@ from bot.discord_io.attachments import sources_of
 from bot.discord_io.desk import Desk
 from bot.discord_io.identity import key_of, ref_of, settings_channel
 from bot.discord_io.links import has_links, linked_messages
+from bot.discord_io.permissions import READ, missing_of
 from bot.discord_io.surface import InteractionSurface, MessageSurface, Surface
+from bot.discord_io.wall import wall
 from bot.domain.ask import Ask, AskKind
 from bot.domain.conversation import ConversationKey, MediaSource, MessageRef, PlaceSettings, SpeakWhen
 from bot.domain.errors import BotError, DeliveryError
@@ -23,6 +25,7 @@ from bot.locales import catalogue
 from bot.memory.store import Memory
 from bot.pipeline.run import new_job_id
 from bot.services.access import Person, check_may_ask, may_hear
+from bot.services.chat import TURNS_BACK
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +63,26 @@ class Wish:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asker:
+    """Who asks, and from where."""
+
+    user: discord.Member | discord.User
+    guild: discord.Guild | None
+    key: ConversationKey
+
+    def may_read(self, source: MediaSource) -> bool:
+        """Whether they see the message of a clip; the file of a command was given to us by somebody here."""
+        if not source.message_id or source.channel_id == self.key.channel_id:
+            return True
+        place = self.guild.get_channel_or_thread(source.channel_id) if self.guild else None
+        if place is None or not isinstance(self.user, discord.Member):
+            return False
+        held = place.permissions_for(self.user)
+        is_closed = isinstance(place, discord.Thread) and place.is_private() and not held.manage_threads
+        return not is_closed and not missing_of(held, READ)
+
+
 class Reception:
     """Where every way in ends, before the desk. `clock` counts the life of an interaction, in seconds."""
 
@@ -85,9 +108,10 @@ class Reception:
             clips = wish.clips
             if wish.question and not clips and has_links(wish.question):
                 clips = await self._linked(wish.question, interaction.user, interaction.guild)
-            follows = wish.follows
+            follows, asker = wish.follows, _Asker(user=interaction.user, guild=interaction.guild, key=key)
             if follows is None and not clips and not hidden:
-                follows, clips = await self._recent(interaction.channel, key)
+                follows, clips = await self._recent(interaction.channel, asker)
+            await self._check_clips(follows, asker)
             if hidden:
                 key = ConversationKey(server_id=None, channel_id=person.person_id)
             speak, notes = _speaks(wish, person, place)
@@ -119,8 +143,10 @@ class Reception:
             clips, follows = wish.clips, wish.follows
             if wish.question and not clips and has_links(wish.question):
                 clips = await self._linked(wish.question, message.author, message.guild)
+            asker = _Asker(user=message.author, guild=message.guild, key=key)
             if follows is None and not clips:
-                follows, clips = await self._recent(message.channel, key, before=message)
+                follows, clips = await self._recent(message.channel, asker, before=message)
+            await self._check_clips(follows, asker)
             speak, notes = _speaks(wish, person, place)
             ask = _ask(
                 wish,
@@ -146,15 +172,26 @@ class Reception:
             raise BotError("link_no_clip", "I see no clip in the linked message. Post the clip itself.")
         return found
 
+    async def _check_clips(self, follows: str | None, asker: "_Asker") -> None:
+        """Whoever may read a clip's channel can link to it from elsewhere; what others get of it is that answer alone.
+
+        Raises BotError for a question that would go on from a clip its asker cannot read.
+        """
+        turns = await self._memory.chain(follows, limit=TURNS_BACK) if follows else ()
+        clips = next((turn.clips for turn in reversed(turns) if turn.clips), ())
+        if not all(asker.may_read(clip.source) for clip in clips):
+            raise BotError("clip_hidden", "This is about a clip from a channel you cannot read. Post the clip itself.")
+
     async def _recent(
-        self, channel: object, key: ConversationKey, *, before: discord.Message | None = None
+        self, channel: object, asker: "_Asker", *, before: discord.Message | None = None
     ) -> tuple[str | None, tuple[MediaSource, ...]]:
         """What a question without a clip goes on from: in a thread or a direct message the turn before it, elsewhere
         the channel's latest clip, asked about or, where messages may be read, posted."""
         since = datetime.now(UTC) - timedelta(hours=self._settings.recent_hours)
-        turns = await self._memory.recent(key, since=since, limit=_TURNS_LOOKED_AT)
-        if not isinstance(channel, discord.Thread | discord.DMChannel) and key.server_id is not None:
-            turns = tuple(turn for turn in turns if turn.clips)
+        found = await self._memory.recent(asker.key, since=since, limit=_TURNS_LOOKED_AT)
+        turns = [turn for turn in found if all(asker.may_read(clip.source) for clip in turn.clips)]
+        if not isinstance(channel, discord.Thread | discord.DMChannel) and asker.key.server_id is not None:
+            turns = [turn for turn in turns if turn.clips]
         last = turns[-1] if turns else None
         posted = await self._posted(channel, since=last.asked_at if last else since, before=before)
         if posted:
@@ -185,13 +222,15 @@ class Reception:
         if not isinstance(channel, discord.abc.Messageable):
             return ()
         try:
-            async for message in channel.history(limit=_MESSAGES_LOOKED_AT, before=before):
-                if message.created_at <= since:
-                    break
-                if message.attachments and not message.author.bot:
-                    return sources_of(message)
-        except discord.Forbidden:
-            return ()
+            with wall(channel):
+                async for message in channel.history(limit=_MESSAGES_LOOKED_AT, before=before):
+                    if message.created_at <= since:
+                        break
+                    if message.attachments and not message.author.bot:
+                        return sources_of(message)
+        except DeliveryError as error:
+            if error.code != "discord_missing_permission":
+                raise
         return ()
 
 

@@ -21,7 +21,9 @@ from bot.pipeline.speaking import say
 from bot.pipeline.together import first_cause
 from bot.services.clips import Clip, ClipService, Storyboard
 
-_TURNS_BACK = 8
+TURNS_BACK = 8
+"""How far an ask goes back for what was said, and for its clip."""
+
 _SAID = (AskKind.ASK, AskKind.SUMMARIZE)
 
 
@@ -106,7 +108,7 @@ class ChatService:
         )
 
     async def _before(self, ask: Ask) -> _Before:
-        turns = await self._memory.chain(ask.follows, limit=_TURNS_BACK) if ask.follows else ()
+        turns = await self._memory.chain(ask.follows, limit=TURNS_BACK) if ask.follows else ()
         with_clips = [turn.clips for turn in turns if turn.clips]
         return _Before(
             exchanges=tuple(Exchange(question=turn.question, answer=turn.answer) for turn in turns if turn.question),
