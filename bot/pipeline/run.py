@@ -13,6 +13,7 @@ from bot.domain.events import (
     FirstAudio,
     FirstSentence,
     FirstToken,
+    MediaProbed,
     NoticeRaised,
     Outcome,
     ProviderChanged,
@@ -25,7 +26,7 @@ from bot.domain.events import (
     StageStarted,
     UsageRecorded,
 )
-from bot.domain.media import AudioChunk
+from bot.domain.media import AudioChunk, MediaProbe
 from bot.domain.timeline import Notice, NoticeCode
 
 log = logging.getLogger(__name__)
@@ -102,6 +103,19 @@ class Run:
                 StageEnded(job_id=self.job_id, at_seconds=now, stage=stage, outcome=outcome, error_code=error_code)
             )
             log.debug("job %s stage %s %s after %.3f s", self.job_id, stage, outcome, now - began)
+
+    def probed(self, facts: MediaProbe) -> None:
+        """Report what a file is."""
+        self.listener.event(
+            MediaProbed(
+                job_id=self.job_id,
+                at_seconds=self.at_seconds,
+                kind=facts.kind,
+                duration_seconds=facts.duration_seconds,
+                has_video=facts.has_video,
+                has_audio=facts.has_audio,
+            )
+        )
 
     def progress(self, stage: Stage, done: float, total: float | None) -> None:
         """Report how far a stage is, in the stage's unit (see StageProgress)."""

@@ -13,7 +13,6 @@ from bot.domain.conversation import ClipRef, MediaSource
 from bot.domain.errors import MediaError
 from bot.domain.events import (
     JobEvent,
-    MediaProbed,
     NoticeRaised,
     RunEnded,
     RunListener,
@@ -163,16 +162,7 @@ class ClipService:
         async with step.stage(Stage.PROBE):
             file = await open_media(path, self._crew.limits)
             facts = await self._memory.facts(file.sha256) or await probe(file, self._crew.limits)
-        step.listener.event(
-            MediaProbed(
-                job_id=step.job_id,
-                at_seconds=step.at_seconds,
-                kind=facts.kind,
-                duration_seconds=facts.duration_seconds,
-                has_video=facts.has_video,
-                has_audio=facts.has_audio,
-            )
-        )
+        step.probed(facts)
         await self._memory.keep_digest(source, file.sha256)
         await self._memory.keep_facts(file.sha256, facts)
         return file, facts

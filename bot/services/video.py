@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.domain.answer import Answer, AnswerMode
-from bot.domain.events import CostEstimated, MediaProbed, RunListener, Stage
+from bot.domain.events import CostEstimated, RunListener, Stage
 from bot.domain.media import Frame, MediaFile, MediaProbe
 from bot.domain.timeline import MomentKind, Notice, Timeline
 from bot.media.frames import sample_frames
@@ -96,16 +96,7 @@ class VideoService:
         async with run.stage(Stage.PROBE):
             file = await open_media(path, self._crew.limits)
             facts = await probe(file, self._crew.limits)
-        run.listener.event(
-            MediaProbed(
-                job_id=run.job_id,
-                at_seconds=run.at_seconds,
-                kind=facts.kind,
-                duration_seconds=facts.duration_seconds,
-                has_video=facts.has_video,
-                has_audio=facts.has_audio,
-            )
-        )
+        run.probed(facts)
         return file, facts
 
     async def _frames(self, file: MediaFile, facts: MediaProbe) -> tuple[Frame, ...]:
