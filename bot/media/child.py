@@ -177,11 +177,19 @@ class Child:
         self._kill()
 
     async def close(self) -> None:
-        """End it, whatever it does, and collect its remains."""
+        """End it, whatever it does, and collect its remains, also when the caller is cancelled meanwhile."""
         if self._process.returncode is None or not self._listening.done():
             self._kill()
         if self._process.stdin is not None:
             self._process.stdin.close()
+        collecting = asyncio.create_task(self._collect(), name="collect-child")
+        try:
+            await asyncio.shield(collecting)
+        except asyncio.CancelledError:
+            await asyncio.wait([collecting])
+            raise
+
+    async def _collect(self) -> None:
         await self._process.wait()
         self._listening.cancel()
         await asyncio.wait([self._listening])

@@ -178,10 +178,9 @@ class ClipService:
                 stack.close()
                 return await self._join(flight, run)
             await asyncio.wait([flight.task])
-        known = await self._known(file.sha256)
         watchers: list[RunListener] = []
         step = Run(_Broadcast(watchers))
-        work = self._work(step, file, facts, known, stack.pop_all(), hold=hold, looks=looks)
+        work = self._work(step, file, facts, stack.pop_all(), hold=hold, looks=looks)
         task = asyncio.create_task(work, name=f"clip-{step.job_id}")
         flight = _Flight(sha256=file.sha256, watchers=watchers, looks=looks, hold=hold, run=step, task=task)
         self._flights[file.sha256] = flight
@@ -213,13 +212,13 @@ class ClipService:
         step: Run,
         file: MediaFile,
         facts: MediaProbe,
-        known: Known,
         stack: ExitStack,
         *,
         hold: int,
         looks: bool,
     ) -> Understanding:
         with stack:
+            known = await self._known(file.sha256)
             if not looks:
                 heard = known.heard or await transcribe(step, self._crew, file, facts)
                 await self._keep(file.sha256, Known(heard=heard))

@@ -11,6 +11,7 @@ import pytest
 from bot.media import child, sandbox
 from bot.media.child import ChildFailed, ChildFault, Complaint, open_child, run_child
 from bot.media.limits import MediaLimits
+from tests.media.conftest import children
 
 
 async def shell(script: str, limits: MediaLimits, *, wall_seconds: float = 20, **options) -> bytes:
@@ -51,7 +52,27 @@ async def test_the_deadline_ends_the_whole_group(limits, tmp_path):
     script = f"sleep 61 & echo $! >{pids}; sleep 62"
     failed = await fault(script, replace(limits, sandbox="off"), wall_seconds=1)
     assert failed.fault is ChildFault.TIMEOUT
-    assert _gone(int(pids.read_text()))
+    async with asyncio.timeout(10):  # the system ends a killed process in its own time
+        while not _gone(int(pids.read_text())):  # noqa: ASYNC110 - the end of a foreign process is no event here
+            await asyncio.sleep(0.01)
+
+
+async def test_a_caller_cancelled_while_leaving_collects_the_child_all_the_same(limits):
+    entered = asyncio.Event()
+
+    async def enter_and_leave() -> None:
+        async with open_child(["sleep", "60"], readable=[], limits=limits, wall_seconds=60):
+            entered.set()
+
+    for turns in range(1, 4):
+        entered.clear()
+        leaving = asyncio.create_task(enter_and_leave())
+        await entered.wait()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        assert children() == set()
 
 
 async def test_cancelling_the_caller_ends_and_collects_the_child(limits):
