@@ -14,11 +14,12 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
 setup: ## install what is missing: system packages, Python packages from the lock
-	@sh .ci/setup
+	@sh .ci/setup $(setup_for)
 
 demo: setup ## answer a question about a clip it makes itself; no key, no network
 	@$(python) -m tests.demo
 
+test check: setup_for = tests
 test: setup ## run all tests
 	@$(python) -m pytest $(PYTEST_ARGS)
 

@@ -7,16 +7,19 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from bot.config import RoleSettings, Settings
 from bot.database.engine import open_database
+from bot.database.where import Where
 from bot.discord_io.attachments import open_fetcher, read_again
 from bot.discord_io.client import House, KibitzClient
 from bot.discord_io.desk import Desk
 from bot.discord_io.reception import Reception
+from bot.discord_io.withdrawal import Withdrawal
 from bot.domain.errors import MediaError
 from bot.domain.media import AudioChunk, EncodedAudio
 from bot.domain.role import Role
@@ -27,7 +30,7 @@ from bot.media.limits import MediaLimits
 from bot.media.workspace import sweep_workspaces
 from bot.memory.store import Memory
 from bot.pipeline.crew import Crew, ModelRef
-from bot.providers.base import Captioner, ChatModel, Synthesizer, Transcriber
+from bot.providers.base import Captioner, ChatModel, Embedder, Synthesizer, Transcriber
 from bot.providers.fallback import (
     Chain,
     FallbackCaptioner,
@@ -41,6 +44,7 @@ from bot.providers.openai.captions import OpenAICaptioner
 from bot.providers.openai.chat import OpenAIChatModel
 from bot.providers.openai.completion import ChatSettings
 from bot.providers.openai.connection import Connection
+from bot.providers.openai.embeddings import OpenAIEmbedder
 from bot.providers.openai.endpoint import Endpoint, Flavour, Timeouts
 from bot.providers.openai.realtime import RealtimeSynthesizer
 from bot.providers.openai.speech import RestSynthesizer, Voice
@@ -49,10 +53,13 @@ from bot.providers.openai.transcripts import OpenAITranscriber
 from bot.providers.retry import Retry
 from bot.services.chat import ChatService
 from bot.services.clips import ClipService
+from bot.services.forget import ForgetService
+from bot.services.remembrance import Remembrance
 from bot.services.video import VideoService
 
 Provider = TypeVar("Provider")
 
+_LAST_THOUGHTS_SECONDS = 2.0
 _ENCODERS = 2  # each is a process of its own; more would cost memory and gain no time
 
 OFFLINE_NOTICE = Notice(
@@ -86,23 +93,50 @@ async def open_bot(settings: Settings, *, clock: Callable[[], float] = time.mono
     """The Discord client with everything it works with, not signed in yet. `clock`: see Reception."""
     workspaces = await _workspaces(settings)
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(database_path(settings)))
+        database = await stack.enter_async_context(open_database(where_of(settings)))
         crew = _crew(settings, stack)
         client = await stack.enter_async_context(KibitzClient(settings))
         fetcher = await stack.enter_async_context(open_fetcher(settings, partial(read_again, client)))
         memory = Memory(database)
+        remembrance = _remembrance(settings, crew, memory, stack)
         chat = ChatService(
             crew,
             memory,
             ClipService(crew, memory, fetcher, folder=workspaces),
+            remembrance,
             mode=settings.answer.mode,
             max_clips=settings.discord.max_clips,
             standing=_standing(settings),
         )
         desk = Desk(chat, memory, Intake(database), settings.jobs, tasks=client.tasks)
         reception = Reception(desk, memory, settings.discord, clock=clock)
-        client.attach(House(settings=settings, memory=memory, desk=desk, reception=reception))
+        forget = ForgetService(
+            memory, keep_days=settings.data.keep_days, fade_days=settings.memory.fade_days
+        )
+        stack.push_async_callback(forget.aclose)
+        client.attach(
+            House(
+                settings=settings,
+                memory=memory,
+                desk=desk,
+                reception=reception,
+                forget=forget,
+                withdrawal=Withdrawal(desk, memory, forget),
+            )
+        )
         yield client
+
+
+def _remembrance(settings: Settings, crew: Crew, memory: Memory, stack: AsyncExitStack) -> Remembrance:
+    """What it does in the background gets a moment at the end; what is not done then is made up for later."""
+    remembrance = Remembrance(
+        crew,
+        memory,
+        recent=timedelta(hours=settings.discord.recent_hours),
+        summarises=settings.memory.summaries,
+    )
+    stack.push_async_callback(remembrance.finish, _LAST_THOUGHTS_SECONDS)
+    return remembrance
 
 
 async def _workspaces(settings: Settings) -> Path:
@@ -116,9 +150,10 @@ def _standing(settings: Settings) -> tuple[Notice, ...]:
     return (OFFLINE_NOTICE,) if settings.chat.is_offline else ()
 
 
-def database_path(settings: Settings) -> Path:
-    """The file of the database."""
-    return settings.data.directory / "kibitz.db"
+def where_of(settings: Settings) -> Where:
+    """Where the database is."""
+    url = settings.data.url
+    return Where(directory=settings.data.directory, url=None if url is None else url.get_secret_value())
 
 
 def endpoint_of(settings: Settings, role: Role) -> Endpoint | None:
@@ -166,6 +201,7 @@ def _crew(settings: Settings, stack: AsyncExitStack) -> Crew:
         caption_detail=Detail(settings.captions.detail),
         direct_max_frames=0 if settings.chat.is_offline else settings.answer.direct_max_frames,
         evidence_tokens=_evidence_tokens(settings),
+        embedder=_embedder(settings, stack),
         max_output_tokens=settings.chat.max_output_tokens,
         keywords=settings.transcripts.keywords,
         spoken_language=settings.transcripts.language,
@@ -270,6 +306,16 @@ def _synthesizers(settings: Settings, stack: AsyncExitStack) -> list[Synthesizer
         return choose_synthesizer(connection.endpoint, rest=rest, realtime=realtime)
 
     return _with_offline(_hired(settings, Role.SPEECH, stack, hire), settings, OfflineSynthesizer)
+
+
+def _embedder(settings: Settings, stack: AsyncExitStack) -> Embedder | None:
+    """None where no model is named."""
+    role = settings.embeddings
+
+    def hire(connection: Connection, model: str) -> Embedder:
+        return OpenAIEmbedder(connection, model=model, retry=_retry(role))
+
+    return next(iter(_hired(settings, Role.EMBEDDINGS, stack, hire)), None)
 
 
 def _is_realtime(model: str) -> bool:

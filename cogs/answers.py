@@ -13,6 +13,7 @@ from bot.discord_io.desk import Desk
 from bot.discord_io.reception import Reception, Wish, person_of
 from bot.discord_io.telling import told
 from bot.discord_io.wall import wall
+from bot.discord_io.withdrawal import Withdrawal
 from bot.domain.ask import AskKind
 from bot.domain.errors import BotError
 from bot.locales import catalogue
@@ -36,6 +37,7 @@ class Answers(commands.Cog):
         self._desk: Desk = client.house.desk
         self._reception: Reception = client.house.reception
         self._memory: Memory = client.house.memory
+        self._withdrawal: Withdrawal = client.house.withdrawal
 
     async def cog_load(self) -> None:
         self._client.add_dynamic_items(JobButton)
@@ -87,7 +89,7 @@ class Answers(commands.Cog):
                     log.info("job %s: a part was not deleted: %s", job_id, error.code)
         with wall(interaction.channel), suppress(discord.NotFound):  # somebody else pressed as well
             await interaction.delete_original_response()
-        await self._memory.forget_turn(job_id)
+        await self._withdrawal.turn(job_id)
 
 
 class _More(discord.ui.Modal):

@@ -8,13 +8,13 @@ import discord
 from discord.ext import commands
 
 from bot.discord_io.attachments import sources_of
+from bot.discord_io.call import mentions_us, words_of
 from bot.discord_io.client import KibitzClient
-from bot.discord_io.desk import Desk
 from bot.discord_io.identity import key_of, locale_of, ref_of, settings_channel
 from bot.discord_io.permissions import SEND
 from bot.discord_io.reception import Reception, Wish, person_of
 from bot.discord_io.wall import lacking
-from bot.domain.conversation import AnswersWhen, MediaSource, MessageRef, PlaceSettings
+from bot.domain.conversation import AnswersWhen, MediaSource, PlaceSettings
 from bot.domain.errors import BotError
 from bot.memory.store import Memory
 from bot.services.access import may_ask
@@ -41,7 +41,6 @@ class Chat(commands.Cog):
     def __init__(self, client: KibitzClient) -> None:
         self._client = client
         self._reception: Reception = client.house.reception
-        self._desk: Desk = client.house.desk
         self._memory: Memory = client.house.memory
 
     @commands.Cog.listener()
@@ -53,7 +52,7 @@ class Chat(commands.Cog):
 
     async def _read(self, message: discord.Message) -> None:
         """Counted among the work that a stopping bot waits for, so that what was posted to it is kept."""
-        is_called = message.guild is None or self._replies_to_us(message) or self._mentions_us(message)
+        is_called = message.guild is None or self._replies_to_us(message) or mentions_us(message, self._client.user)
         if not is_called and not self._client.house.settings.discord.message_content:
             return
         try:
@@ -73,21 +72,8 @@ class Chat(commands.Cog):
         if is_called or _is_for_all(message, place):
             await self._answer(message, replied, place)
 
-    @commands.Cog.listener()
-    async def on_raw_message_delete(self, gone: discord.RawMessageDeleteEvent) -> None:
-        await self._desk.forget(MessageRef(channel_id=gone.channel_id, message_id=gone.message_id))
-
-    @commands.Cog.listener()
-    async def on_raw_bulk_message_delete(self, gone: discord.RawBulkMessageDeleteEvent) -> None:
-        for message_id in sorted(gone.message_ids):
-            await self._desk.forget(MessageRef(channel_id=gone.channel_id, message_id=message_id))
-
-    @commands.Cog.listener()
-    async def on_guild_remove(self, guild: discord.Guild) -> None:
-        await self._desk.leave(guild.id)
-
     async def _answer(self, message: discord.Message, replied: _Replied, place: PlaceSettings) -> None:
-        question = self._question(message)
+        question = words_of(message, self._client.user)
         own = sources_of(message)
         voice = next((source for source in own if source.is_voice_message), None) if question is None else None
         clips = tuple(source for source in own if source is not voice)
@@ -130,21 +116,6 @@ class Chat(commands.Cog):
             and isinstance(target, discord.Message)
             and target.author == self._client.user
         )
-
-    def _mentions_us(self, message: discord.Message) -> bool:
-        """By name, or by the role that came with the invitation, which lists offer beside the name."""
-        ours = message.guild.self_role if message.guild else None
-        return self._client.user in message.mentions or (ours is not None and ours in message.role_mentions)
-
-    def _question(self, message: discord.Message) -> str | None:
-        """The words of a message without the call to us; None without any."""
-        text = message.content
-        if self._client.user is not None:
-            text = re.sub(rf" *<@!?{self._client.user.id}> *", " ", text)
-        ours = message.guild.self_role if message.guild else None
-        if ours is not None:
-            text = re.sub(f" *{ours.mention} *", " ", text)
-        return text.strip() or None
 
 
 def _is_for_all(message: discord.Message, place: PlaceSettings) -> bool:

@@ -1,6 +1,7 @@
 """The one place where an error of a command becomes a message."""
 
 import asyncio
+import math
 from typing import Any
 
 import discord
@@ -10,6 +11,7 @@ from discord.ext import commands
 from bot.discord_io.client import KibitzClient
 from bot.discord_io.telling import tell
 from bot.domain.errors import BotError
+from bot.domain.sentence import counted
 
 _ANSWERED_BY_SECONDS = 1.5
 
@@ -52,6 +54,19 @@ async def on_command_error(interaction: discord.Interaction[Any], error: app_com
             )
         case app_commands.NoPrivateMessage():
             await tell(interaction, BotError("server_only", "That works only in a server."))
+        case app_commands.CommandOnCooldown():
+            seconds = math.ceil(error.retry_after)
+            await tell(
+                interaction,
+                BotError(
+                    "too_often",
+                    counted(
+                        "That was often enough for now. Try again in {n} second.",
+                        "That was often enough for now. Try again in {n} seconds.",
+                        seconds,
+                    ),
+                ),
+            )
         case app_commands.CommandNotFound() | app_commands.CommandSignatureMismatch():
             await tell(
                 interaction,

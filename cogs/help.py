@@ -1,7 +1,9 @@
-"""/help and /privacy: what I can do, and what happens with what people send."""
+"""/help and /privacy, and the same in short when I come into a server: what I can do, and what happens with it."""
 
+import logging
 from typing import Any
 
+import aiohttp
 import discord
 from discord import app_commands
 from discord.app_commands import locale_str
@@ -9,8 +11,12 @@ from discord.ext import commands
 
 from bot.config import Settings
 from bot.discord_io.client import KibitzClient
+from bot.discord_io.permissions import READ, SEND, missing_in
+from bot.discord_io.posting import NO_MENTIONS
 from bot.domain.role import Role
 from bot.locales import Catalogue, catalogue
+
+log = logging.getLogger(__name__)
 
 Interaction = discord.Interaction[Any]
 
@@ -19,7 +25,20 @@ class Help(commands.Cog):
     """Answers that only the person sees."""
 
     def __init__(self, client: KibitzClient) -> None:
+        self._client = client
         self._settings = client.house.settings
+
+    @commands.Cog.listener()
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """Where the server greets people, and the bot may write."""
+        channel = guild.system_channel
+        if channel is None or missing_in(channel, wanted=READ | SEND):
+            return
+        said = _welcome(catalogue(guild.preferred_locale.value), self._client.user, self._settings)
+        try:
+            await channel.send(said, allowed_mentions=NO_MENTIONS, suppress_embeds=True, silent=True)
+        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+            log.info("a server was not greeted: %s", type(error).__name__)
 
     @app_commands.command(name=locale_str("help"), description=locale_str("What I can do, and how to ask"))
     async def help(self, interaction: Interaction) -> None:
@@ -46,6 +65,7 @@ def _help(words: Catalogue, me: discord.ClientUser | None, *, reads_all: bool) -
             *replying,
             "- " + words("Open the menu of a message, choose Apps: Ask about this, Transcribe, Summarize."),
             "- " + words("Commands: /ask, /summarize, /transcribe, /timeline, /storyboard, /settings, /privacy."),
+            "- " + words("What I remember: /memory, /forget, /export, /optout."),
             "- " + words("Send me a direct message, or a voice message: that one I answer aloud."),
             words(
                 "A link to a message with a clip works as well. Times such as 0:42 count from the start of the clip."
@@ -68,11 +88,15 @@ def _privacy(words: Catalogue, settings: Settings) -> str:
             *(f"- {line}" for line in _receivers(words, settings)),
             words(
                 "I keep questions, answers and what was seen and heard in a clip, in words, for up to {days} days, so "
-                "that you can ask on. Clips, frames and sounds are deleted when the answer is there.",
+                "that you can ask on. What was said in a place comes back in that place only. Facts that people pin "
+                "stay until they are taken back.",
                 days=settings.data.keep_days,
             ),
+            *([words("The chat model makes summaries of older ones.")] if settings.memory.summaries else []),
+            words("Clips, frames and sounds are deleted when the answer is there."),
             words(
-                "Delete your message, and what it asked is forgotten, too. Delete under an answer removes the answer."
+                "Edit or delete your message, and it is edited or forgotten here, too. /forget forgets you, a clip or "
+                "a channel, /export gives you what I keep of you, and after /optout I keep nothing of you."
             ),
             words("Nothing is used to train models by me. What a provider keeps is that provider's policy."),
             whose,
@@ -97,8 +121,14 @@ def _receivers(words: Catalogue, settings: Settings) -> list[str]:
         Role.TRANSCRIPTS: words("Its sound"),
         Role.CHAT: words("Your question and what was seen and heard"),
         Role.SPEECH: words("The text of a spoken answer"),
+        Role.EMBEDDINGS: words("What I remember and your question, to find it by its meaning"),
     }
-    return [f"{what[role]}: {_where(words, settings, role)}" for role in Role]
+    return [f"{what[role]}: {_where(words, settings, role)}" for role in _hired(settings)]
+
+
+def _hired(settings: Settings) -> list[Role]:
+    """Who does anything here: what texts mean is told only where a model for it is named."""
+    return [role for role in Role if role is not Role.EMBEDDINGS or not settings.role(role).is_offline]
 
 
 def _where(words: Catalogue, settings: Settings, role: Role) -> str:
@@ -106,6 +136,22 @@ def _where(words: Catalogue, settings: Settings, role: Role) -> str:
     if chosen.is_offline or chosen.base_url is None:
         return words("this bot's own machine")
     return f"`{chosen.base_url}`"
+
+
+def _welcome(words: Catalogue, me: discord.ClientUser | None, settings: Settings) -> str:
+    name = f"@{me.name}" if me else "@Kibitz"
+    hosts = {_where(words, settings, role) for role in _hired(settings)}
+    return "\n".join(
+        [
+            words("Hello! Post a clip and mention me with your question: {name} what does the sign say?", name=name),
+            words(
+                "What I am asked goes to {receivers}, and I remember it in words, for up to {days} days, where it was "
+                "said. /privacy says more, /forget and /optout end it, /help shows what I can do.",
+                receivers=", ".join(sorted(hosts)),
+                days=settings.data.keep_days,
+            ),
+        ]
+    )
 
 
 async def setup(client: KibitzClient) -> None:

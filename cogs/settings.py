@@ -1,4 +1,4 @@
-"""/settings: language, voice, speaking, which messages are answered, who may use what; per server and per channel."""
+"""/settings: language, voice, speaking, what is answered, how long is remembered, who may use what, for each place."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +21,7 @@ Interaction = discord.Interaction[Any]
 
 _LANGUAGES = ("en", "zh-CN", "zh-TW", "ja", "ko", "es", "pt-BR", "fr", "de", "it", "ru", "uk", "pl", "tr", "hi", "ar")
 _AS_IT_COMES = "-"
+_KEEP_DAYS = (1, 3, 7, 14, 30, 90, 180, 365)
 _LONGEST_VOICE = 100
 _PANEL_SECONDS = 14 * 60
 
@@ -31,6 +32,7 @@ class SettingsCog(commands.Cog, name="Settings"):
     def __init__(self, client: KibitzClient) -> None:
         self._memory: Memory = client.house.memory
         self._reads_all = client.house.settings.discord.message_content
+        self._keep_days = client.house.settings.data.keep_days
 
     @app_commands.command(
         name=locale_str("settings"), description=locale_str("Language, voice, and who may use me, here or everywhere")
@@ -53,19 +55,28 @@ class SettingsCog(commands.Cog, name="Settings"):
             raise BotError("server_only", "That works only in a server.")
         await interaction.response.defer(ephemeral=True, thinking=True)
         channel_id = settings_channel(interaction) if where == "channel" else None
-        panel = _Panel(self._memory, interaction, channel_id, reads_all=self._reads_all)
+        panel = _Panel(self._memory, interaction, channel_id, reads_all=self._reads_all, most_keep_days=self._keep_days)
         await panel.show(interaction)
 
 
 class _Panel(discord.ui.View):
     """What holds, and selects to change it; each change is kept at once."""
 
-    def __init__(self, memory: Memory, interaction: Interaction, channel_id: int | None, *, reads_all: bool) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        interaction: Interaction,
+        channel_id: int | None,
+        *,
+        reads_all: bool,
+        most_keep_days: int,
+    ) -> None:
         super().__init__(timeout=_PANEL_SECONDS)
         self._memory = memory
         self._server_id = interaction.guild_id
         self._channel_id = channel_id
         self._reads_all = reads_all
+        self._most_keep_days = most_keep_days
         self._locale = interaction.locale.value
         self._holds = PlaceSettings()
         self._shows_roles = False
@@ -93,6 +104,7 @@ class _Panel(discord.ui.View):
             words("Voice: {voice}", voice=f"`{holds.voice}`" if holds.voice else words("as configured")),
             words("Spoken answers: {when}", when=self._speaking()[holds.speak]),
             words("I answer: {when}", when=self._answering()[holds.answers]),
+            words("I remember: {how_long}", how_long=self._keeping(holds.keep_days)),
             words("May ask: {roles}", roles=self._named(holds.ask_roles)),
             words("May have it spoken: {roles}", roles=self._named(holds.speak_roles)),
         ]
@@ -132,6 +144,7 @@ class _Panel(discord.ui.View):
             _Choice("language", words("Language of answers"), languages, holds.language or _AS_IT_COMES),
             _Choice("speak", words("Spoken answers"), self._speaking(), holds.speak),
             _Choice("answers", words("I answer"), self._answering(), holds.answers),
+            _Choice("keep_days", words("I remember"), self._keepings(), self._kept(holds.keep_days)),
             _VoiceButton(words("Voice…")),
             _PageButton(words("Who may use me…"), roles=True),
             _ResetButton(words("Back to the defaults")),
@@ -163,6 +176,20 @@ class _Panel(discord.ui.View):
             AnswersWhen.ALWAYS: words("every message"),
             AnswersWhen.NEVER: words("commands only"),
         }
+
+    def _kept(self, days: int | None) -> str:
+        """The choice that holds. What is longer than the operator allows, because that was changed, is no choice."""
+        return str(days) if days is not None and str(days) in self._keepings() else _AS_IT_COMES
+
+    def _keepings(self) -> dict[str, str]:
+        """Nobody keeps longer than whoever runs the bot."""
+        shorter = [days for days in _KEEP_DAYS if days < self._most_keep_days]
+        return {_AS_IT_COMES: self._keeping(None), **{str(days): self._keeping(days) for days in shorter}}
+
+    def _keeping(self, days: int | None) -> str:
+        if days is None or days >= self._most_keep_days:
+            return self.words.plural("{n} day, as configured", "{n} days, as configured", self._most_keep_days)
+        return self.words.plural("{n} day", "{n} days", days)
 
     def _named(self, roles: tuple[int, ...]) -> str:
         return " ".join(f"<@&{role}>" for role in roles) or self.words("everyone")
@@ -202,7 +229,7 @@ class _VoiceButton(discord.ui.Button[_Panel]):
     """Opens a form: which voices there are depends on who speaks."""
 
     def __init__(self, label: str) -> None:
-        super().__init__(label=label, row=3)
+        super().__init__(label=label, row=4)
 
     async def callback(self, interaction: Interaction) -> None:
         if self.view is not None:
@@ -227,7 +254,7 @@ class _VoiceForm(discord.ui.Modal):
 
 class _PageButton(discord.ui.Button[_Panel]):
     def __init__(self, label: str, *, roles: bool) -> None:
-        super().__init__(label=label, row=3)
+        super().__init__(label=label, row=4)
         self._shows_roles = roles
 
     async def callback(self, interaction: Interaction) -> None:
@@ -239,7 +266,7 @@ class _ResetButton(discord.ui.Button[_Panel]):
     """Nothing is set here any more."""
 
     def __init__(self, label: str) -> None:
-        super().__init__(label=label, row=3, style=discord.ButtonStyle.danger)
+        super().__init__(label=label, row=4, style=discord.ButtonStyle.danger)
 
     async def callback(self, interaction: Interaction) -> None:
         if self.view is not None:

@@ -161,7 +161,9 @@ class _Question(discord.ui.Modal):
 
 
 def _clips(interaction: Interaction, clip: discord.Attachment | None) -> tuple[MediaSource, ...]:
-    return () if clip is None else (source_of(clip, channel_id=interaction.channel_id or 0),)
+    if clip is None:
+        return ()
+    return (source_of(clip, channel_id=interaction.channel_id or 0, author_id=interaction.user.id),)
 
 
 def _summary(interaction: Interaction, clips: tuple[MediaSource, ...], *, speak: bool | None) -> Wish:

@@ -29,6 +29,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+HIRED = tuple(role for role in Role if role is not Role.EMBEDDINGS)
+"""What presets hire for; a model for embeddings is named by the operator alone."""
+
+
 def load(text: str = "", environ: dict[str, str] | None = None, preset: str | None = None, **files: str) -> Settings:
     """Load from a config.toml with this text in the current folder, hermetically."""
     Path("config.toml").write_text(text)
@@ -121,7 +125,8 @@ def test_a_key_means_balanced(folder: Path) -> None:
     assert settings.models.preset == "balanced"
     assert "OPENAI_API_KEY" in settings.preset_reason
     assert settings.statements == ()
-    for role in Role:
+    assert settings.embeddings.is_offline
+    for role in HIRED:
         section = settings.role(role)
         assert section.base_url == OPENAI
         assert section.api_key is not None
@@ -133,7 +138,7 @@ def test_a_key_means_balanced(folder: Path) -> None:
 def test_an_address_alone_means_balanced_without_keys(folder: Path) -> None:
     settings = load(environ={"OPENAI_BASE_URL": "http://127.0.0.1:9/v1/"})
     assert settings.models.preset == "balanced"
-    assert {settings.role(role).base_url for role in Role} == {"http://127.0.0.1:9/v1"}
+    assert {settings.role(role).base_url for role in HIRED} == {"http://127.0.0.1:9/v1"}
     assert {settings.role(role).api_key for role in Role} == {None}
 
 
@@ -155,7 +160,7 @@ def test_local_needs_no_key_and_stays_on_this_machine(folder: Path) -> None:
     environ = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": "https://cloud.example/v1"}
     settings = load(environ=environ, preset="local")
     assert {settings.role(role).api_key for role in Role} == {None}
-    assert all((settings.role(role).base_url or "").startswith("http://localhost:") for role in Role)
+    assert all((settings.role(role).base_url or "").startswith("http://localhost:") for role in HIRED)
     assert load(preset="local").captions.models == ("qwen3-vl:8b",)
 
 
@@ -523,6 +528,51 @@ def test_nothing_secret_in_any_text_of_the_settings(folder: Path) -> None:
     assert shown["chat.api_key"] == "set"
     assert load().describe()[2].value == "not set"
     assert {tuple(name.split(".")) for name in shown} >= {setting for setting in SECRETS if setting[0] != "openai"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://kibitz:canary%40x@db.example/kibitz",
+        "postgresql://kibitz:canary@db.example:5433/kibitz?sslmode=verify-full",
+        "postgresql://kibitz@/kibitz?host=/var/run/postgresql",
+    ],
+)
+def test_a_database_is_named_by_a_url_that_nobody_is_shown(folder: Path, url: str) -> None:
+    settings = load(environ={"KIBITZ_DATA__URL": url})
+    assert settings.data.url is not None
+    assert settings.data.url.get_secret_value() == url
+    assert url in settings.secrets()
+    assert {item.name: item.value for item in settings.describe()}["data.url"] == "set"
+    assert "canary" not in repr(settings)
+    assert load(environ={"KIBITZ_DATA__URL": "", "DATABASE_URL": url}).data.url is None
+
+
+@pytest.mark.parametrize(
+    ("url", "what"),
+    [
+        ("mysql://kibitz:canary@db.example/kibitz", "does not begin with postgresql://"),
+        ("postgres://kibitz:canary@db.example/kibitz", "does not begin with postgresql://"),
+        ("canary.db", "does not begin with postgresql://"),
+        ("postgresql+asyncpg://kibitz:canary@db.example/kibitz", "does not begin with postgresql://"),
+        ("postgresql://kibitz:canary@db.example", "is not such an address"),
+        ("postgresql://kibitz:canary@/kibitz", "is not such an address"),
+        ("postgresql://kibitz:canary@db.example:port/kibitz", "is not such an address"),
+        ("postgresql://kibitz:can#ary@db.example/kibitz", "is not such an address"),
+        ("postgresql://kibitz:canary canary@db.example/kibitz", "is not such an address"),
+        ("postgresql://[kibitz:canary@db.example/kibitz", "is not such an address"),
+    ],
+)
+def test_a_wrong_url_of_a_database_is_refused(folder: Path, url: str, what: str) -> None:
+    (problem,) = refused(environ={"KIBITZ_DATA__URL": url})
+    assert problem.what.startswith(f"KIBITZ_DATA__URL {what}")
+    assert "postgresql://user:password@host/database" in problem.remedy
+
+
+def test_a_url_with_a_password_does_not_stand_in_the_file(folder: Path) -> None:
+    (problem,) = refused('[data]\nurl = "postgresql://kibitz:canary@db.example/kibitz"')
+    assert problem.where == "config.toml, line 2"
+    assert "KIBITZ_DATA__URL" in problem.remedy
 
 
 def test_settings_cannot_be_changed() -> None:

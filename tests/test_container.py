@@ -241,7 +241,7 @@ def test_without_the_profile_the_key_decides(tmp_path: Path, key: str, preset: s
 def test_the_profile_sends_every_role_to_a_server_beside_the_bot(tmp_path: Path, key: str) -> None:
     settings = settings_in_the_container(tmp_path, COMPOSE_PROFILES="local", OPENAI_API_KEY=key)
     assert settings.models.preset == "local"
-    for role in Role:
+    for role in set(Role) - {Role.EMBEDDINGS}:
         given, usual = (urlsplit(address) for address in (settings.role(role).base_url, role_of_preset(role)))
         assert SERVICES[str(given.hostname)]["profiles"] == ["local"]
         assert (given.scheme, given.port, given.path) == (usual.scheme, usual.port, usual.path)
@@ -286,6 +286,28 @@ def test_the_file_to_copy_has_two_lines_to_fill_in() -> None:
     assert len(lines) <= 4
     assert BOT["env_file"] == ".env"
     assert dotenv_values(ROOT / ".env.example").keys() <= VARIABLES.keys()
+
+
+# PostgreSQL beside the bot
+
+
+def test_the_bot_is_told_of_the_postgresql_that_stands_beside_it(tmp_path: Path) -> None:
+    beside: dict[str, Any] = yaml.safe_load(text_of("compose.postgres.yaml"))
+    server = beside["services"]["postgres"]
+    bot = beside["services"]["kibitz"]
+    needed = re.compile(r"\$\{POSTGRES_PASSWORD:\?[^}]+\}")
+    url = needed.sub("secret7", bot["environment"]["KIBITZ_DATA__URL"])
+    settings = settings_in_the_container(tmp_path, KIBITZ_DATA__URL=url, POSTGRES_PASSWORD="secret7")
+    assert settings.data.url is not None
+    parts = urlsplit(settings.data.url.get_secret_value())
+    told = {name: needed.sub("secret7", text) for name, text in server["environment"].items()}
+    assert parts.hostname in beside["services"]
+    assert told == {"POSTGRES_USER": parts.username, "POSTGRES_PASSWORD": parts.password, "POSTGRES_DB": parts.path[1:]}
+    assert bot["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert "ports" not in server
+    assert re.fullmatch(r"postgres:\d+\.\d+", server["image"])
+    assert {mount.split(":")[0] for mount in server["volumes"]} == beside["volumes"].keys()
+    assert all(f"`{name}`" in text_of(page) for name in beside["volumes"] for page in PAGES)
 
 
 # The client of Docker, where there is one

@@ -15,9 +15,10 @@ from pathlib import Path
 import typer
 
 from bot import __version__
-from bot.app import App, database_path, endpoint_of
+from bot.app import App, endpoint_of, where_of
 from bot.config import Settings
 from bot.database.upgrade import is_current
+from bot.database.where import Where
 from bot.discord_io.token_check import check_token
 from bot.domain.errors import BotError, MemoryFault
 from bot.domain.role import Role
@@ -65,7 +66,7 @@ async def examine(app: App) -> bool:
         _sandbox(settings),
         _opus(),
         token,
-        await asyncio.to_thread(_database, database_path(settings)),
+        await _database(where_of(settings)),
         _disk(settings.data.directory, "the database"),
         *_offline(here, settings),
         *(check for role, state in zip(Role, states, strict=True) for check in _role(settings, role, state)),
@@ -128,7 +129,8 @@ def _offline(tools: Iterable[OfflineTool], settings: Settings) -> Iterator[Check
 
 def _role(settings: Settings, role: Role, state: EndpointState | None) -> Iterator[Check]:
     if state is None:
-        yield Check(verdict=Verdict.OK, what=f"{role}: on this machine")
+        done = "off" if role is Role.EMBEDDINGS else "on this machine"
+        yield Check(verdict=Verdict.OK, what=f"{role}: {done}")
         return
     where = f"{role} at {state.endpoint.host}"
     if state.error is not None:
@@ -185,14 +187,15 @@ async def _token(settings: Settings) -> Check:
     return Check(verdict=Verdict.OK, what="Discord accepts the token")
 
 
-def _database(path: Path) -> Check:
+async def _database(where: Where) -> Check:
     """Looks, and changes nothing."""
-    if not os.access(_existing(path.parent), os.W_OK):
-        return Check(verdict=Verdict.FAIL, what=f"nothing can be written to the data folder {path.parent}")
-    if not path.exists():
-        return Check(verdict=Verdict.OK, what=f"no database yet; the first start makes {path}")
+    if not os.access(_existing(where.directory), os.W_OK):
+        return Check(verdict=Verdict.FAIL, what=f"nothing can be written to the data folder {where.directory}")
+    if where.url is None and not where.file.exists():
+        return Check(verdict=Verdict.OK, what=f"no database yet; the first start makes {where.file}")
     try:
-        is_ready = is_current(path)
+        is_ready = await is_current(where)
     except MemoryFault as error:
         return Check(verdict=Verdict.FAIL, what=error.public)
-    return Check(verdict=Verdict.OK, what=f"database {path}" + ("" if is_ready else ", upgraded at the next start"))
+    what = f"database {where.file}" if where.url is None else "database in PostgreSQL"
+    return Check(verdict=Verdict.OK, what=what + ("" if is_ready else ", upgraded at the next start"))

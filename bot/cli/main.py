@@ -8,23 +8,23 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
 from bot import __version__
 from bot.app import App, open_app
 from bot.cli.console import ConsoleListener, EventLog, Watcher, progress
+from bot.cli.db import db
 from bot.cli.doctor import examine
 from bot.cli.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MEDIA, EXIT_PROVIDER, EXIT_USAGE
 from bot.cli.health import report_health
 from bot.cli.incoming import saved
+from bot.cli.opening import Config, fail, load
 from bot.cli.render import answer_as_json, estimate_as_text
 from bot.cli.run import run_bot
-from bot.config import Settings, load_settings
 from bot.domain.answer import Answer, AnswerMode
-from bot.domain.errors import BotError, MediaError, ProviderError, QuotaError, SettingsError
-from bot.logs import set_up_logging
+from bot.domain.errors import BotError, MediaError, ProviderError, QuotaError
 from bot.pipeline.export import FORMATS
 
 Result = TypeVar("Result")
@@ -36,6 +36,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+cli.add_typer(db)
 
 Media = Annotated[Path, typer.Argument(help="A clip, a sound or a picture; - reads it from stdin.", show_default=False)]
 Preset = Annotated[
@@ -44,7 +45,6 @@ Preset = Annotated[
         help="auto, balanced, quality, classic, local or offline; default: as configured.", show_default=False
     ),
 ]
-Config = Annotated[Path | None, typer.Option(help="The settings; default: config.toml.", show_default=False)]
 
 
 class TimelineFormat(StrEnum):
@@ -106,7 +106,7 @@ def ask(  # noqa: PLR0917 - the arguments of the command line
             typer.echo(f"Notice: {notice.public}", err=True)
     if voice is not None:
         if answer.voice is None:
-            _fail("The answer could not be spoken, so there is no voice clip; see the notices.", EXIT_PROVIDER)
+            fail("The answer could not be spoken, so there is no voice clip; see the notices.", EXIT_PROVIDER)
         _write(voice, answer.voice.ogg)
 
 
@@ -163,7 +163,7 @@ def doctor(preset: Preset = None, config: Config = None) -> None:
 @cli.command()
 def run(config: Config = None) -> None:
     """Start the Discord bot."""
-    settings = _load(None, config)
+    settings = load(None, config)
     for statement in settings.statements:
         typer.echo(statement, err=True)
     raise typer.Exit(run_bot(settings))
@@ -172,7 +172,7 @@ def run(config: Config = None) -> None:
 @cli.command()
 def health(config: Config = None) -> None:
     """Tell whether the bot that runs on this data is connected to Discord; exit code 1 when it is not."""
-    raise typer.Exit(report_health(_load(None, config)))
+    raise typer.Exit(report_health(load(None, config)))
 
 
 def main() -> None:
@@ -182,7 +182,7 @@ def main() -> None:
 
 def _run(work: Callable[[App], Awaitable[Result]], *, preset: str | None, config: Path | None) -> Result:
     """Open the app, do one thing, close everything; errors become one sentence and an exit code."""
-    settings = _load(preset, config)
+    settings = load(preset, config)
     for statement in settings.statements:
         typer.echo(statement, err=True)
 
@@ -196,19 +196,19 @@ def _run(work: Callable[[App], Awaitable[Result]], *, preset: str | None, config
     try:
         return asyncio.run(whole())
     except MediaError as error:
-        _fail(error.public, EXIT_MEDIA)
+        fail(error.public, EXIT_MEDIA)
     except QuotaError as error:
         ends = "" if error.resets_at is None else f" The limit ends at {error.resets_at.astimezone():%H:%M:%S}."
-        _fail(error.public + ends, EXIT_PROVIDER)
+        fail(error.public + ends, EXIT_PROVIDER)
     except ProviderError as error:
-        _fail(error.public, EXIT_PROVIDER)
+        fail(error.public, EXIT_PROVIDER)
     except BotError as error:
-        _fail(error.public, EXIT_FAILED)
+        fail(error.public, EXIT_FAILED)
     except (KeyboardInterrupt, asyncio.CancelledError):
-        _fail("Stopped.", EXIT_INTERRUPTED)
+        fail("Stopped.", EXIT_INTERRUPTED)
     except OSError:
         logging.getLogger(__name__).debug("output failed", exc_info=True)
-        _fail("The output could not be written; make room or send it to another place.", EXIT_FAILED)
+        fail("The output could not be written; make room or send it to another place.", EXIT_FAILED)
 
 
 def _with_media(media: Path, work: Callable[[App, Path], Awaitable[Result]]) -> Callable[[App], Awaitable[Result]]:
@@ -219,25 +219,14 @@ def _with_media(media: Path, work: Callable[[App, Path], Awaitable[Result]]) -> 
     return on_saved
 
 
-def _load(preset: str | None, config: Path | None) -> Settings:
-    try:
-        settings = load_settings(config, preset=preset)
-    except SettingsError as error:
-        for problem in error.problems:
-            typer.echo(str(problem), err=True)
-        raise typer.Exit(EXIT_USAGE) from error
-    set_up_logging(settings.log, secrets=settings.secrets())
-    return settings
-
-
 def _check_writable(path: Path | None, name: str) -> None:
     """Refuse a place nothing can be written to before any work is paid for."""
     if path is None:
         return
     if path.is_dir():
-        _fail(f"{name}: {path} is a folder; name a file.", EXIT_USAGE)
+        fail(f"{name}: {path} is a folder; name a file.", EXIT_USAGE)
     if not path.parent.is_dir():
-        _fail(f"{name}: the folder {path.parent} does not exist; create it first.", EXIT_USAGE)
+        fail(f"{name}: the folder {path.parent} does not exist; create it first.", EXIT_USAGE)
     existed = path.exists()
     try:
         with path.open("ab"):
@@ -245,16 +234,11 @@ def _check_writable(path: Path | None, name: str) -> None:
         if not existed:
             path.unlink()
     except OSError:
-        _fail(f"{name}: {path} cannot be written; name a place that can.", EXIT_USAGE)
+        fail(f"{name}: {path} cannot be written; name a place that can.", EXIT_USAGE)
 
 
 def _write(path: Path, data: bytes) -> None:
     try:
         path.write_bytes(data)
     except OSError:
-        _fail(f"{path} could not be written; make room or name another place.", EXIT_FAILED)
-
-
-def _fail(sentence: str, code: int) -> NoReturn:
-    typer.echo(sentence, err=True)
-    raise typer.Exit(code)
+        fail(f"{path} could not be written; make room or name another place.", EXIT_FAILED)

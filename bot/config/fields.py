@@ -61,6 +61,22 @@ def _key(value: SecretStr) -> SecretStr:
     return value
 
 
+def _database_url(value: SecretStr) -> SecretStr:
+    """As libpq reads it: the host may be the folder of a socket, behind the question mark."""
+    url = value.get_secret_value()
+    if not url.startswith("postgresql://"):
+        raise ValueError("does not begin with postgresql://.")
+    try:
+        parts = urlsplit(url)
+        port_is_right = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_right, parts = False, urlsplit("")
+    has_host = bool(parts.hostname) or "host=" in parts.query
+    if not port_is_right or not has_host or not parts.path.strip("/") or parts.fragment or re.search(r"\s", url):
+        raise ValueError("is not such an address; @ : / ? # % in a password are written as %40 %3A %2F %3F %23 %25.")
+    return value
+
+
 def _folder(value: Path) -> Path:
     return value.expanduser()
 
@@ -76,6 +92,7 @@ ApiAddress = Annotated[str, AfterValidator(_api_address)]
 GatewayAddress = Annotated[str, AfterValidator(_gateway_address)]
 HostOrOrigin = Annotated[str, AfterValidator(_host_or_origin)]
 Key = Annotated[SecretStr, AfterValidator(_key)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 ModelName = Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=200)]
 ModelNames = Annotated[tuple[ModelName, ...], AfterValidator(_models)]

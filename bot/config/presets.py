@@ -42,6 +42,13 @@ _BALANCED: Fill = {
         "max_concurrency": 4,
         "voice": "coral",
     },
+    "embeddings": {
+        "base_url": None,
+        "flavour": "auto",
+        "models": ("offline",),
+        "timeout_seconds": 60,
+        "max_concurrency": 4,
+    },
     "answer": {"direct_max_frames": 1, "evidence_tokens": 24_000},
 }
 
@@ -108,6 +115,12 @@ PRESETS: Mapping[str, Fill] = {
                 "timeout_seconds": 300,
                 "max_concurrency": 1,
                 "voice": "af_heart",
+            },
+            "embeddings": {
+                "base_url": "http://localhost:11434/v1",
+                "flavour": "ollama",
+                "timeout_seconds": 300,
+                "max_concurrency": 1,
             },
             "answer": {"direct_max_frames": 0, "evidence_tokens": 2500},
         },

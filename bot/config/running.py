@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from bot.config.fields import ApiAddress, Folder, GatewayAddress, HostOrOrigin, Key, Section
+from bot.config.fields import ApiAddress, DatabaseUrl, Folder, GatewayAddress, HostOrOrigin, Key, Section
 
 ShardId = Annotated[int, Field(ge=0)]
 
@@ -45,8 +45,22 @@ class DiscordSettings(Section):
 
 class DataSettings(Section):
     directory: Folder = Field(default=Path("data"), description="Where the database lives; back up this folder")
+    url: DatabaseUrl | None = Field(
+        default=None,
+        description="postgresql://user:password@host/database, in the environment or a secret file only; "
+        '"": a file of SQLite in the folder',
+    )
     keep_days: int = Field(
         default=30, ge=1, le=3650, description="How long questions, answers and what is known of clips are kept"
+    )
+
+
+class MemorySettings(Section):
+    summaries: bool = Field(
+        default=True, description="The chat model sums up turns that are no longer recent, twelve at a time"
+    )
+    fade_days: int = Field(
+        default=14, ge=1, le=3650, description="Turns that are summed up and did not come back for so long are dropped"
     )
 
 

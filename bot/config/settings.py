@@ -18,7 +18,7 @@ from bot.config.fields import (
     TesseractLanguage,
     Words,
 )
-from bot.config.running import DataSettings, DiscordSettings, JobSettings
+from bot.config.running import DataSettings, DiscordSettings, JobSettings, MemorySettings
 from bot.domain.answer import AnswerMode
 from bot.domain.role import Role
 
@@ -114,6 +114,16 @@ class SpeechSettings(RoleSettings):
     language: Language | None = Field(default=None, description='Language to speak; "": that of the answer')
 
 
+class EmbeddingSettings(RoleSettings):
+    models: ModelNames = Field(
+        default=(OFFLINE,),
+        min_length=1,
+        max_length=1,
+        description='The model that tells what texts mean, so that memory is found by it, too; ["offline"]: none; '
+        "[]: as the preset says",
+    )
+
+
 class MediaSettings(Section):
     max_megabytes: float = Field(default=100, gt=0, le=4096, description="Largest file, in units of 1,048,576 bytes")
     max_seconds: float = Field(default=3600, gt=0, le=86_400, description="Longest clip")
@@ -189,6 +199,7 @@ class Settings(BaseSettings):
     transcripts: TranscriptSettings = TranscriptSettings()
     chat: ChatSettings = ChatSettings()
     speech: SpeechSettings = SpeechSettings()
+    embeddings: EmbeddingSettings = EmbeddingSettings()
     media: MediaSettings = MediaSettings()
     answer: AnswerSettings = AnswerSettings()
     offline: OfflineSettings = OfflineSettings()
@@ -196,6 +207,7 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     discord: DiscordSettings = DiscordSettings()
     data: DataSettings = DataSettings()
+    memory: MemorySettings = MemorySettings()
     jobs: JobSettings = JobSettings()
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict[str, str])
@@ -239,6 +251,7 @@ class Settings(BaseSettings):
             Role.TRANSCRIPTS: self.transcripts,
             Role.CHAT: self.chat,
             Role.SPEECH: self.speech,
+            Role.EMBEDDINGS: self.embeddings,
         }[role]
 
     def secrets(self) -> tuple[str, ...]:

@@ -1,1 +1,1 @@
-"""One database file under memory and jobs: tables, connections, migrations, faults."""
+"""The database under memory and jobs, SQLite or PostgreSQL: tables, connections, migrations, faults, backup, check."""

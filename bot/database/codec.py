@@ -13,13 +13,14 @@ from bot.domain.ask import Ask
 from bot.domain.media import MediaProbe
 from bot.domain.sentence import Sentence
 from bot.domain.timeline import Notice
-from bot.domain.understanding import Heard, Seen
+from bot.domain.understanding import Heard, Look, Seen
 
 Value = TypeVar("Value")
 Half = TypeVar("Half", Seen, Heard)
 
 _ASK = TypeAdapter(Ask)
 _HEARD = TypeAdapter(Heard)
+_LOOK = TypeAdapter(Look)
 _NOTICE = TypeAdapter(Notice)
 _PROBE = TypeAdapter(MediaProbe)
 _SEEN = TypeAdapter(Seen)
@@ -39,6 +40,11 @@ def read_seen(text: str) -> Seen | None:
 def read_heard(text: str) -> Heard | None:
     """None: another version wrote it."""
     return _read_half(_HEARD, text)
+
+
+def read_looks(text: str) -> tuple[Look, ...]:
+    """Those this version can read."""
+    return tuple(look for raw in json.loads(text) if (look := _read(_LOOK, raw)) is not None)
 
 
 def read_probe(text: str) -> MediaProbe | None:

@@ -3,8 +3,8 @@
 import logging
 import os
 import sqlite3
-from contextlib import closing
-from datetime import UTC, datetime
+from collections.abc import Generator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ _log = logging.getLogger(__name__)
 _READERS = 4
 _BUSY_SECONDS = 5
 _QUEUE_SECONDS = 30
+_PATIENCE = 3  # times the seconds above
 _CHECKED_UP_TO_BYTES = 32 * 2**20  # about a tenth of a second; larger files are checked before a migration only
+FULL_TEXT = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%fts5%'"
 _OUR_CONNECTION: dict[str, Any] = {"isolation_level": None, "timeout": _BUSY_SECONDS}  # transactions are begun below
 
 _CODES = {
@@ -37,19 +39,38 @@ _CODES = {
 }
 
 
-def reader_engine(path: Path) -> AsyncEngine:
-    """Some connections that cannot write; each transaction sees the database as it was when it began."""
-    engine = _async_engine(path, connections=_READERS)
-    _set_up(engine.sync_engine, pragmas=("query_only=ON",), begin="BEGIN")
-    return engine
+class Sqlite:
+    """The database in a file. Readers cannot write; the one writer overwrites what it deletes."""
 
+    def __init__(self, path: Path) -> None:
+        logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # below that it logs the values of a statement
+        self.reader = _async_engine(path, connections=_READERS)
+        _set_up(self.reader.sync_engine, pragmas=("query_only=ON",), begin="BEGIN")
+        self.writer = _async_engine(path, connections=1)
+        pragmas = ("foreign_keys=ON", "secure_delete=ON", "synchronous=NORMAL")
+        _set_up(self.writer.sync_engine, pragmas=pragmas, begin="BEGIN IMMEDIATE")
 
-def writer_engine(path: Path) -> AsyncEngine:
-    """The one connection that writes; transactions queue for it, and what they delete is overwritten."""
-    engine = _async_engine(path, connections=1)
-    pragmas = ("foreign_keys=ON", "secure_delete=ON", "synchronous=NORMAL")
-    _set_up(engine.sync_engine, pragmas=pragmas, begin="BEGIN IMMEDIATE")
-    return engine
+    def wall(self) -> AbstractContextManager[None]:
+        """See `wall` below."""
+        return wall()
+
+    async def close(self) -> None:
+        """The writer last: it empties the log."""
+        await self.reader.dispose()
+        await self.writer.dispose()
+
+    async def wipe(self) -> None:
+        """Write the full-text indexes anew, which only note what was deleted, then move the write-ahead log into the
+        file and cut it to nothing. Raises MemoryFault while somebody still reads what was deleted."""
+        async with self.writer.connect() as connection:
+            driver: Any = (await connection.get_raw_connection()).driver_connection  # outside a transaction
+            for (table,) in await driver.execute_fetchall(FULL_TEXT):
+                await driver.execute_fetchall(f"INSERT INTO {table}({table}) VALUES ('optimize')")  # noqa: S608 # ours
+            for _ in range(_PATIENCE):
+                ((is_busy, _, _),) = await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+                if not is_busy:
+                    return
+            raise faults.fault(faults.BUSY)
 
 
 def migration_engine(path: Path) -> Engine:
@@ -84,11 +105,13 @@ def _set_up(engine: Engine, *, pragmas: tuple[str, ...], begin: str) -> None:
     event.listen(engine, "begin", begun)
 
 
-async def empty_log(engine: AsyncEngine) -> None:
-    """Move the write-ahead log into the file and cut it to nothing, so that no deleted words stay in it."""
-    async with engine.connect() as connection:
-        driver: Any = (await connection.get_raw_connection()).driver_connection
-        await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")  # outside a transaction
+@contextmanager
+def wall() -> Generator[None]:
+    """Raises MemoryFault for what the database raises."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise fault_of(error) from error
 
 
 def fault_of(error: SQLAlchemyError | sqlite3.Error) -> MemoryFault:
@@ -98,6 +121,11 @@ def fault_of(error: SQLAlchemyError | sqlite3.Error) -> MemoryFault:
     if isinstance(error, NoConnectionFree):
         return faults.fault(faults.BUSY)
     return faults.fault(faults.FAILED if code is None else _CODES.get(code & 0xFF, faults.FAILED))
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Past SQLAlchemy. Each statement is a transaction."""
+    return sqlite3.connect(path, **_OUR_CONNECTION)
 
 
 def make_private(path: Path) -> None:
@@ -113,7 +141,7 @@ def make_private(path: Path) -> None:
 
 def revision_of(path: Path) -> str | None:
     """What the file says it is: None is empty. Raises MemoryFault where it is damaged or not ours, sqlite3.Error."""
-    with closing(sqlite3.connect(path, **_OUR_CONNECTION)) as connection:
+    with closing(connect(path)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
         if path.stat().st_size <= _CHECKED_UP_TO_BYTES:
             check(connection)
@@ -134,18 +162,11 @@ def check(connection: sqlite3.Connection) -> None:
         raise faults.fault(faults.BROKEN)
 
 
-def keep_copy(path: Path, revision: str) -> Path:
-    """A whole copy beside the file, named by its revision and the time; checked before and on disk afterwards."""
-    copy = path.with_name(f"{path.name}.{revision}.{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.copy")
+def keep_copy(path: Path, copy: Path) -> None:
+    """A whole copy of the file as it is now, only for us to read; checked before and on disk afterwards."""
     os.close(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    with closing(sqlite3.connect(path, **_OUR_CONNECTION)) as connection:
+    with closing(connect(path)) as connection:
         check(connection)
         connection.execute("VACUUM INTO ?", (str(copy),))
     with copy.open("rb") as written:
         os.fsync(written.fileno())
-    return copy
-
-
-def copies_of(path: Path) -> list[Path]:
-    """The copies beside the file."""
-    return sorted(path.parent.glob(f"{path.name}.*.copy"))

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, ForeignKey, Index, MetaData
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from bot.database.types import UtcTime, Words
@@ -21,7 +21,11 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map: ClassVar = {int: BigInteger(), str: Words(), datetime: UtcTime()}
+    type_annotation_map: ClassVar = {int: BigInteger(), str: Words(), datetime: UtcTime(), bytes: LargeBinary()}
+
+
+NUMBERED = BigInteger().with_variant(Integer, "sqlite")
+"""A key that the database counts up; SQLite does that for INTEGER only."""
 
 
 class ClipRow(Base):
@@ -35,10 +39,11 @@ class ClipRow(Base):
 
 
 class Half(StrEnum):
-    """The two halves of what is known of a clip."""
+    """The two halves of what is known of a clip, and what was found when it was looked at again."""
 
     SEEN = "seen"
     HEARD = "heard"
+    LOOKS = "looks"
 
 
 class FindingRow(Base):
@@ -54,18 +59,20 @@ class FindingRow(Base):
 
 
 class DigestRow(Base):
-    """Which clip an attachment holds."""
+    """Which clip an attachment holds, and who posted it (0: unknown)."""
 
     __tablename__ = "digests"
 
     attachment_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     channel_id: Mapped[int] = mapped_column(index=True)
     message_id: Mapped[int] = mapped_column(index=True)
+    author_id: Mapped[int] = mapped_column(index=True)
     sha256: Mapped[str] = mapped_column(ForeignKey("clips.sha256", ondelete="CASCADE"), index=True)
 
 
 class TurnRow(Base):
-    """One exchange. `follows` may name a turn that is gone."""
+    """One exchange. `follows` may name a turn that is gone. `used_at` is when it last came back for a later question,
+    None: never. `is_summarised`: its words are also part of a summary."""
 
     __tablename__ = "turns"
     __table_args__ = (Index(None, "server_id", "channel_id", "asked_at"),)
@@ -73,8 +80,11 @@ class TurnRow(Base):
     job_id: Mapped[str] = mapped_column(primary_key=True)
     server_id: Mapped[int | None]
     channel_id: Mapped[int]
-    asker_id: Mapped[int]
+    asker_id: Mapped[int] = mapped_column(index=True)
+    asker_name: Mapped[str]
     asked_at: Mapped[datetime] = mapped_column(index=True)
+    used_at: Mapped[datetime | None]
+    is_summarised: Mapped[bool]
     question: Mapped[str]
     answer: Mapped[str]
     follows: Mapped[str | None] = mapped_column(index=True)
@@ -99,6 +109,102 @@ class TurnClipRow(Base):
     url: Mapped[str]
     size_bytes: Mapped[int]
     is_voice_message: Mapped[bool]
+    author_id: Mapped[int] = mapped_column(index=True)
+
+
+class TurnPersonRow(Base):
+    """Somebody else whose words the answer of a turn rested on."""
+
+    __tablename__ = "turn_people"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("turns.job_id", ondelete="CASCADE"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, index=True)
+
+
+class FactRow(Base):
+    """Something a person asked to be remembered in a place."""
+
+    __tablename__ = "facts"
+    __table_args__ = (Index(None, "server_id", "channel_id"),)
+
+    fact_id: Mapped[int] = mapped_column(NUMBERED, primary_key=True, autoincrement=True)
+    server_id: Mapped[int | None]
+    channel_id: Mapped[int]
+    author_id: Mapped[int] = mapped_column(index=True)
+    said_at: Mapped[datetime] = mapped_column(index=True)
+    text: Mapped[str]
+
+
+class SummaryRow(Base):
+    """A stretch of turns in a few sentences."""
+
+    __tablename__ = "summaries"
+    __table_args__ = (Index(None, "server_id", "channel_id", "through_at"),)
+
+    summary_id: Mapped[int] = mapped_column(NUMBERED, primary_key=True, autoincrement=True)
+    server_id: Mapped[int | None]
+    channel_id: Mapped[int]
+    from_at: Mapped[datetime]
+    through_at: Mapped[datetime] = mapped_column(index=True)
+    text: Mapped[str]
+
+
+class SummaryMarkRow(Base):
+    """Whose and what words a summary rests on; when one of them is forgotten, the summary goes. A mark is `person:ID`,
+    `job:ID`, `message:CHANNEL:ID` or `clip:SHA256`."""
+
+    __tablename__ = "summary_marks"
+
+    summary_id: Mapped[int] = mapped_column(
+        NUMBERED, ForeignKey("summaries.summary_id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    mark: Mapped[str] = mapped_column(primary_key=True, index=True)
+
+
+class PassageRow(Base):
+    """A text that can be found: a turn, a summary, or a moment of a clip. `words` are its search words (see
+    memory/words.py), which the full-text index holds as well; `place` is one word that a search is narrowed by.
+    `shown` is the text of a moment, `half` the half of the clip it belongs to."""
+
+    __tablename__ = "passages"
+
+    passage_id: Mapped[int] = mapped_column(NUMBERED, primary_key=True, autoincrement=True)
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("turns.job_id", ondelete="CASCADE"), index=True)
+    summary_id: Mapped[int | None] = mapped_column(
+        NUMBERED, ForeignKey("summaries.summary_id", ondelete="CASCADE"), index=True
+    )
+    sha256: Mapped[str | None] = mapped_column(ForeignKey("clips.sha256", ondelete="CASCADE"), index=True)
+    half: Mapped[str | None]
+    kind: Mapped[str | None]
+    start_seconds: Mapped[float | None]
+    end_seconds: Mapped[float | None]
+    speaker: Mapped[str | None]
+    shown: Mapped[str | None]
+    place: Mapped[str] = mapped_column(index=True)
+    words: Mapped[str]
+
+
+class VectorRow(Base):
+    """What an embedding model makes of a passage: unit length, float16, little endian."""
+
+    __tablename__ = "vectors"
+
+    passage_id: Mapped[int] = mapped_column(
+        NUMBERED, ForeignKey("passages.passage_id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    model: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[bytes]
+
+
+class ConsentRow(Base):
+    """A choice of a person that holds everywhere; `kind` names it."""
+
+    __tablename__ = "consents"
+
+    person_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    is_given: Mapped[bool]
+    chosen_at: Mapped[datetime]
 
 
 class ReplyRow(Base):
@@ -130,6 +236,8 @@ class AskRow(Base):
 
     job_id: Mapped[str] = mapped_column(primary_key=True)
     server_id: Mapped[int | None] = mapped_column(index=True)
+    channel_id: Mapped[int | None]
+    asker_id: Mapped[int | None] = mapped_column(index=True)
     asked_at: Mapped[datetime]
     source_message_id: Mapped[int | None] = mapped_column(unique=True)
     ask: Mapped[str | None]

@@ -28,10 +28,13 @@ _TRIES = 2
 def sources_of(message: discord.Message) -> tuple[MediaSource, ...]:
     """Every attachment of a message, those it forwards included; what they are shows when they are opened."""
     attachments = [*message.attachments, *(each for shot in message.message_snapshots for each in shot.attachments)]
-    return tuple(source_of(each, channel_id=message.channel.id, message_id=message.id) for each in attachments)
+    return tuple(
+        source_of(each, channel_id=message.channel.id, message_id=message.id, author_id=message.author.id)
+        for each in attachments
+    )
 
 
-def source_of(attachment: discord.Attachment, *, channel_id: int, message_id: int = 0) -> MediaSource:
+def source_of(attachment: discord.Attachment, *, channel_id: int, message_id: int = 0, author_id: int) -> MediaSource:
     """One attachment; without `message_id` it belongs to a command, and there is no message to read it from again."""
     return MediaSource(
         channel_id=channel_id,
@@ -40,6 +43,7 @@ def source_of(attachment: discord.Attachment, *, channel_id: int, message_id: in
         url=attachment.url,
         size_bytes=attachment.size,
         is_voice_message=attachment.is_voice_message(),
+        author_id=author_id,
     )
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import discord
 from discord.ext import commands
@@ -15,12 +14,27 @@ from bot.discord_io.command_sync import sync_commands
 from bot.discord_io.desk import Desk
 from bot.discord_io.heartbeat import beat, heartbeat_file
 from bot.discord_io.reception import Reception
+from bot.discord_io.servers import KnownServers
 from bot.discord_io.startup import warn_of_missing
 from bot.discord_io.translator import CommandTranslator
+from bot.discord_io.withdrawal import Withdrawal
+from bot.domain.errors import BotError
 from bot.memory.store import Memory
+from bot.services.forget import ForgetService
 from bot.tasks import Tasks
 
-EXTENSIONS: tuple[str, ...] = ("cogs.errors", "cogs.video", "cogs.chat", "cogs.answers", "cogs.settings", "cogs.help")
+EXTENSIONS: tuple[str, ...] = (
+    "cogs.errors",
+    "cogs.video",
+    "cogs.chat",
+    "cogs.mirror",
+    "cogs.answers",
+    "cogs.memory",
+    "cogs.forgetting",
+    "cogs.own_data",
+    "cogs.settings",
+    "cogs.help",
+)
 """The cogs, loaded in this order."""
 
 _MESSAGES_KEPT = 100
@@ -42,6 +56,8 @@ class House:
     memory: Memory
     desk: Desk
     reception: Reception
+    forget: ForgetService
+    withdrawal: Withdrawal
 
 
 class KibitzClient(commands.AutoShardedBot):
@@ -70,6 +86,7 @@ class KibitzClient(commands.AutoShardedBot):
         self._gateway = URL(settings.discord.gateway_url)
         self._standing = Tasks()
         self._house: House | None = None
+        self._servers = KnownServers(self, settings.data.directory)
 
     def attach(self, house: House) -> None:
         """Give the cogs what they work with, before the client starts."""
@@ -102,11 +119,25 @@ class KibitzClient(commands.AutoShardedBot):
         resumed = await self.house.desk.resume(self)
         if resumed:
             _log.info("going on with %d questions", resumed)
+        await self._forget_left()
         while True:
-            oldest = datetime.now(UTC) - timedelta(days=self._settings.data.keep_days)
-            gone = await self.house.memory.prune(turns_before=oldest, clips_before=oldest)
-            _log.debug("%d rows were too old", gone)
+            try:
+                gone = await self.house.forget.upkeep()
+            except BotError as error:
+                _log.warning("the daily upkeep failed: %s", error.code)
+            else:
+                _log.debug("%d turns and %d clips were too old", len(gone.jobs), len(gone.clips))
             await asyncio.sleep(_DAY_SECONDS)
+
+    async def _forget_left(self) -> None:
+        """Servers that removed the bot while it was not there to hear of it."""
+        try:
+            for server_id in self._servers.left():
+                await self.house.withdrawal.server(server_id)
+        except BotError as error:
+            _log.warning("a server that was left could not be forgotten: %s", error.code)
+            return
+        self._servers.note()
 
     async def wind_down(self) -> None:
         """Take no new work, give what runs its time, and leave; what does not end in time is cancelled."""
@@ -138,6 +169,7 @@ class KibitzClient(commands.AutoShardedBot):
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         warn_of_missing(guild)
+        self._servers.note()
 
     async def on_shard_connect(self, shard_id: int) -> None:
         """A new session: the place where it may be resumed is known from here on."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -35,24 +37,23 @@ _MOST_ATTEMPTS = 3
 _STALE = timedelta(hours=1)
 _LAST_WORD_SECONDS = 4.0
 _SPEAKABLE = (AskKind.ASK, AskKind.SUMMARIZE)
+_DELETIONS_KEPT = 500
+
+Afterwards = Callable[[], Awaitable[object]]
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class _Job:
     """A question in flight. `stopped_by_hand`: somebody pressed Cancel, as opposed to the whole bot stopping.
-    `deleted`: messages it came from that are gone."""
+    `is_withdrawn`: nothing may be kept of it; `afterwards`: what is done when it has ended, whatever came of it."""
 
     ask: Ask
     keeps: bool = True
     notes: tuple[Notice, ...] = ()
     task: "asyncio.Task[None] | None" = None
     stopped_by_hand: bool = False
-    deleted: list[MessageRef] = field(default_factory=list[MessageRef])
-
-    def came_from(self, message: MessageRef) -> bool:
-        """Whether that message asked, or carried a clip."""
-        carriers = [MessageRef(channel_id=clip.channel_id, message_id=clip.message_id) for clip in self.ask.clips]
-        return message in (self.ask.source, *carriers)
+    is_withdrawn: bool = False
+    afterwards: list[Afterwards] = field(default_factory=list["Afterwards"])
 
 
 class Desk:
@@ -73,6 +74,7 @@ class Desk:
         )
         self._pace = Pace()
         self._jobs: dict[str, _Job] = {}
+        self._deleted: deque[MessageRef] = deque(maxlen=_DELETIONS_KEPT)
         self._is_closing = False
 
     def close(self) -> None:
@@ -98,20 +100,28 @@ class Desk:
         job.stopped_by_hand = True
         return job.task.cancel()
 
-    async def forget(self, message: MessageRef) -> None:
-        """A message is gone, and with it what was kept because of it; what is being worked on is not kept either."""
-        for job in self._jobs.values():
-            if job.came_from(message):
-                job.deleted.append(message)
-        await self._memory.forget_message(message)
+    def in_flight(self) -> tuple[Ask, ...]:
+        """What waits and what is worked on."""
+        return tuple(job.ask for job in self._jobs.values())
 
-    async def leave(self, server_id: int) -> None:
-        """The bot is no longer in a server: nothing more is done for it, and it is forgotten."""
-        jobs = [job for job in self._jobs.values() if job.ask.key.server_id == server_id]
+    def withdraw(self, messages: Iterable[MessageRef]) -> None:
+        """Messages that were deleted: what they ask, and is still on its way to the desk, is not taken."""
+        self._deleted.extend(messages)
+
+    def afterwards(self, which: Callable[[Ask], bool], work: Afterwards) -> None:
+        """Done once more when those that are in flight have ended: until then they keep what they find."""
+        for job in self._jobs.values():
+            if which(job.ask):
+                job.afterwards.append(work)
+
+    async def stop(self, which: Callable[[Ask], bool]) -> None:
+        """Those in flight end here, and keep nothing after this returns."""
+        jobs = [job for job in self._jobs.values() if which(job.ask)]
+        for job in jobs:
+            job.is_withdrawn = True
         tasks = [job.task for job in jobs if job.task is not None and self.cancel(job.ask.job_id)]
         if tasks:
             await asyncio.wait(tasks)
-        await self._memory.forget_server(server_id)
 
     async def take(
         self,
@@ -132,6 +142,8 @@ class Desk:
             raise BotError("restarting", "I am being restarted. Ask again in a minute.")
         if ask.job_id in self._jobs:
             return
+        if ask.source in self._deleted:
+            raise _withdrawn()
         job = _Job(ask=ask, keeps=keeps, notes=notes)
         self._jobs[ask.job_id] = job
         try:
@@ -180,8 +192,8 @@ class Desk:
         """All that may happen to a question ends here, with a word to the person."""
         ask, words = job.ask, catalogue(job.ask.locale)
         try:
-            if job.keeps:
-                self._check_still_wanted(ask, await self._intake.claimed(ask.job_id))
+            attempts = await self._intake.claimed(ask.job_id) if job.keeps else 1
+            self._check_still_wanted(ask, 0 if job.is_withdrawn else attempts)
             done = await self._work(job, surface, words, place)
             await self._hand_over(job, done, surface, place)
         except asyncio.CancelledError:
@@ -197,15 +209,15 @@ class Desk:
             log.exception("job %s failed", ask.job_id)
             await self._tell(surface, unforeseen())
         finally:
-            for message in job.deleted:
-                await self._memory.forget_message(message)
+            for work in job.afterwards:
+                await work()
         if job.keeps:
             await self._intake.finished(ask.job_id)
 
     def _check_still_wanted(self, ask: Ask, attempts: int) -> None:
         """A question that was deleted, or interrupted too often or too long ago, is closed with a word."""
         if attempts == 0:
-            raise BotError("withdrawn", "The question was deleted, so there is nothing to answer.")
+            raise _withdrawn()
         if attempts > _MOST_ATTEMPTS:
             raise BotError("gave_up", "I was interrupted at this several times. Ask again, or try a shorter clip.")
         if attempts > 1 and datetime.now(UTC) - ask.asked_at > _STALE:
@@ -295,6 +307,10 @@ class Desk:
             await surface.fail(said)
         except DeliveryError as lost:
             log.warning("an error could not be told: %s", lost.code)
+
+
+def _withdrawn() -> BotError:
+    return BotError("withdrawn", "The question was deleted, so there is nothing to answer.")
 
 
 def _turn_shown(ask: Ask) -> str:

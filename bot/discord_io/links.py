@@ -5,7 +5,7 @@ import re
 import aiohttp
 import discord
 
-from bot.discord_io.permissions import READ, listed, missing_in, missing_of
+from bot.discord_io.permissions import listed, missing_in, missing_of, reading
 from bot.domain.errors import BotError
 from bot.domain.sentence import sentence
 
@@ -79,7 +79,7 @@ async def _check_asker(place: Readable, asker: Asker) -> None:
     if not isinstance(asker, discord.Member):
         raise _hidden()
     held = place.permissions_for(asker)
-    if missing_of(held, READ):
+    if missing_of(held, reading(place)):
         raise _hidden()
     if isinstance(place, discord.Thread) and place.is_private() and not held.manage_threads:
         try:
@@ -89,7 +89,7 @@ async def _check_asker(place: Readable, asker: Asker) -> None:
 
 
 def _check_bot(place: Readable) -> None:
-    missing = missing_in(place, wanted=READ)
+    missing = missing_in(place, wanted=reading(place))
     if missing:
         raise BotError(
             "link_unreadable",

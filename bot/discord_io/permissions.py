@@ -12,6 +12,7 @@ SEND = discord.Permissions(send_messages=True, send_messages_in_threads=True)
 WRITE = READ | SEND
 FILES = discord.Permissions(attach_files=True)
 VOICE = discord.Permissions(send_voice_messages=True)
+_JOIN = discord.Permissions(connect=True)
 REACT = discord.Permissions(read_message_history=True, add_reactions=True)
 NEEDED = WRITE | FILES | VOICE | REACT
 """What the invitation asks for."""
@@ -24,7 +25,13 @@ _NAMES: dict[str, Sentence] = {
     "attach_files": sentence("Attach Files"),
     "add_reactions": sentence("Add Reactions"),
     "send_voice_messages": sentence("Send Voice Messages"),
+    "connect": sentence("Connect"),
 }
+
+
+def reading(place: object) -> discord.Permissions:
+    """What it takes to read there: in the chat of a voice channel also the right to join it."""
+    return READ | _JOIN if isinstance(place, discord.VoiceChannel | discord.StageChannel) else READ
 
 
 def missing_of(held: discord.Permissions, wanted: discord.Permissions) -> tuple[Sentence, ...]:

@@ -10,16 +10,17 @@ from typing import Any
 import discord
 
 from bot.config import DiscordSettings
+from bot.discord_io.asker import Asker, asker_of
 from bot.discord_io.attachments import sources_of
 from bot.discord_io.desk import Desk
-from bot.discord_io.identity import key_of, ref_of, settings_channel
+from bot.discord_io.identity import ref_of, settings_channel
 from bot.discord_io.links import has_links, linked_messages
-from bot.discord_io.permissions import READ, missing_of
 from bot.discord_io.surface import InteractionSurface, MessageSurface, Surface
 from bot.discord_io.wall import wall
 from bot.domain.ask import Ask, AskKind
 from bot.domain.conversation import ConversationKey, MediaSource, MessageRef, PlaceSettings, SpeakWhen
 from bot.domain.errors import BotError, DeliveryError
+from bot.domain.recollection import Scope
 from bot.domain.timeline import Notice, NoticeCode
 from bot.locales import catalogue
 from bot.memory.store import Memory
@@ -63,26 +64,6 @@ class Wish:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asker:
-    """Who asks, and from where."""
-
-    user: discord.Member | discord.User
-    guild: discord.Guild | None
-    key: ConversationKey
-
-    def may_read(self, source: MediaSource) -> bool:
-        """Whether they see the message of a clip; the file of a command was given to us by somebody here."""
-        if not source.message_id or source.channel_id == self.key.channel_id:
-            return True
-        place = self.guild.get_channel_or_thread(source.channel_id) if self.guild else None
-        if place is None or not isinstance(self.user, discord.Member):
-            return False
-        held = place.permissions_for(self.user)
-        is_closed = isinstance(place, discord.Thread) and place.is_private() and not held.manage_threads
-        return not is_closed and not missing_of(held, READ)
-
-
 class Reception:
     """Where every way in ends, before the desk. `clock` counts the life of an interaction, in seconds."""
 
@@ -100,23 +81,21 @@ class Reception:
         await interaction.response.defer(ephemeral=hidden, thinking=True)
         job_id, words = new_job_id(), catalogue(interaction.locale.value)
         surface = InteractionSurface(interaction, job_id=job_id, words=words, ephemeral=hidden, clock=self._clock)
-        person = person_of(interaction.user)
-        key = key_of(interaction)
+        person, asker = person_of(interaction.user), asker_of(interaction)
         try:
-            place = await self._memory.settings_for(key.server_id, settings_channel(interaction))
+            place = await self._memory.settings_for(asker.key.server_id, settings_channel(interaction))
             check_may_ask(person, place)
             clips = wish.clips
             if wish.question and not clips and has_links(wish.question):
                 clips = await self._linked(wish.question, interaction.user, interaction.guild)
-            follows, asker = wish.follows, _Asker(user=interaction.user, guild=interaction.guild, key=key)
+            follows = wish.follows
             if follows is None and not clips and not hidden:
-                follows, clips = await self._recent(interaction.channel, asker)
+                follows, clips = await self._recent(asker)
             await self._check_clips(follows, asker)
-            if hidden:
-                key = ConversationKey(server_id=None, channel_id=person.person_id)
             speak, notes = _speaks(wish, person, place)
+            scope = _private(person.person_id) if hidden else asker.scope
             ask = _ask(
-                wish, job_id, key, person, clips=clips, follows=follows, speak=speak, locale=interaction.locale.value
+                wish, job_id, asker, scope, clips=clips, follows=follows, speak=speak, locale=interaction.locale.value
             )
             await self._desk.take(ask, surface, place=place, notes=notes, keeps=not hidden)
         except BotError as error:
@@ -135,7 +114,7 @@ class Reception:
         """Answer a message below it, or say there what the `problem` with it is."""
         job_id, words = new_job_id(), catalogue(locale)
         surface = MessageSurface(message, client=client, job_id=job_id, words=words, clock=self._clock)
-        person, key = person_of(message.author), key_of(message)
+        person, asker = person_of(message.author), asker_of(message)
         try:
             check_may_ask(person, place)
             if problem is not None:
@@ -143,16 +122,15 @@ class Reception:
             clips, follows = wish.clips, wish.follows
             if wish.question and not clips and has_links(wish.question):
                 clips = await self._linked(wish.question, message.author, message.guild)
-            asker = _Asker(user=message.author, guild=message.guild, key=key)
             if follows is None and not clips:
-                follows, clips = await self._recent(message.channel, asker, before=message)
+                follows, clips = await self._recent(asker, before=message)
             await self._check_clips(follows, asker)
             speak, notes = _speaks(wish, person, place)
             ask = _ask(
                 wish,
                 job_id,
-                key,
-                person,
+                asker,
+                asker.scope,
                 clips=clips,
                 follows=follows,
                 speak=speak,
@@ -172,7 +150,7 @@ class Reception:
             raise BotError("link_no_clip", "I see no clip in the linked message. Post the clip itself.")
         return found
 
-    async def _check_clips(self, follows: str | None, asker: "_Asker") -> None:
+    async def _check_clips(self, follows: str | None, asker: Asker) -> None:
         """Whoever may read a clip's channel can link to it from elsewhere; what others get of it is that answer alone.
 
         Raises BotError for a question that would go on from a clip its asker cannot read.
@@ -183,13 +161,14 @@ class Reception:
             raise BotError("clip_hidden", "This is about a clip from a channel you cannot read. Post the clip itself.")
 
     async def _recent(
-        self, channel: object, asker: "_Asker", *, before: discord.Message | None = None
+        self, asker: Asker, *, before: discord.Message | None = None
     ) -> tuple[str | None, tuple[MediaSource, ...]]:
         """What a question without a clip goes on from: in a thread or a direct message the turn before it, elsewhere
         the channel's latest clip, asked about or, where messages may be read, posted."""
         since = datetime.now(UTC) - timedelta(hours=self._settings.recent_hours)
         found = await self._memory.recent(asker.key, since=since, limit=_TURNS_LOOKED_AT)
         turns = [turn for turn in found if all(asker.may_read(clip.source) for clip in turn.clips)]
+        channel = asker.channel
         if not isinstance(channel, discord.Thread | discord.DMChannel) and asker.key.server_id is not None:
             turns = [turn for turn in turns if turn.clips]
         last = turns[-1] if turns else None
@@ -201,15 +180,16 @@ class Reception:
         return (last.job_id if last else None), ()
 
     async def _started_from(self, thread: discord.Thread) -> tuple[str | None, tuple[MediaSource, ...]]:
-        """The turn, or else the clips, of the message a thread was started from; it has the thread's id."""
-        turn = await self._memory.turn_of_message(MessageRef(channel_id=thread.parent_id, message_id=thread.id))
+        """The turn, or else the clips, of the message a thread was started from; it has the thread's id, and stands in
+        the channel the thread hangs on, in a forum in the thread itself."""
+        place = thread if isinstance(thread.parent, discord.ForumChannel) else thread.parent
+        if not isinstance(place, discord.TextChannel | discord.Thread):
+            return None, ()
+        turn = await self._memory.turn_of_message(MessageRef(channel_id=place.id, message_id=thread.id))
         if turn is not None:
             return turn.job_id, ()
         try:
-            parent = thread.guild.get_channel(thread.parent_id)
-            if not isinstance(parent, discord.TextChannel):
-                return None, ()
-            return None, sources_of(thread.starter_message or await parent.fetch_message(thread.id))
+            return None, sources_of(thread.starter_message or await place.fetch_message(thread.id))
         except (discord.NotFound, discord.Forbidden):
             return None, ()
 
@@ -248,6 +228,16 @@ def is_public(interaction: discord.Interaction[Any]) -> bool:
     return interaction.is_guild_integration() or interaction.context.dm_channel
 
 
+def scope_of(interaction: discord.Interaction[Any]) -> Scope:
+    """The place a command is used in, and where words may come from to surface there."""
+    return asker_of(interaction).scope if is_public(interaction) else _private(interaction.user.id)
+
+
+def _private(person_id: int) -> Scope:
+    """The place of what only one person sees: that person's id stands for it."""
+    return Scope(key=ConversationKey(server_id=None, channel_id=person_id))
+
+
 def person_of(user: discord.Member | discord.User) -> Person:
     """What decides of a member of a server, or of somebody in direct messages."""
     if not isinstance(user, discord.Member):
@@ -272,8 +262,8 @@ def _speaks(wish: Wish, person: Person, place: PlaceSettings) -> tuple[bool, tup
 def _ask(
     wish: Wish,
     job_id: str,
-    key: ConversationKey,
-    person: Person,
+    asker: Asker,
+    scope: Scope,
     *,
     clips: tuple[MediaSource, ...],
     follows: str | None,
@@ -283,14 +273,17 @@ def _ask(
 ) -> Ask:
     return Ask(
         job_id=job_id,
-        key=key,
-        asker_id=person.person_id,
+        key=scope.key,
+        also=scope.also,
+        asker_id=asker.user.id,
+        asker_name=asker.name,
         asked_at=datetime.now(UTC),
         kind=wish.kind,
         question=wish.question,
         clips=clips,
         voice_question=wish.voice_question,
         follows=follows,
+        is_reply=wish.follows is not None,
         source=source,
         speak=speak,
         form=wish.form,

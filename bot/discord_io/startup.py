@@ -40,7 +40,9 @@ def warn_of_missing(guild: discord.Guild) -> None:
 
 def _work(settings: Settings, role: Role) -> str:
     chosen = settings.role(role)
-    return "on this machine" if chosen.is_offline else f"{', '.join(chosen.models)} at {chosen.base_url}"
+    if chosen.is_offline:
+        return "off" if role is Role.EMBEDDINGS else "on this machine"
+    return f"{', '.join(chosen.models)} at {chosen.base_url}"
 
 
 def _messages(settings: Settings) -> str:

@@ -1,5 +1,6 @@
 """Question, prompt, answer, and what they cost."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -35,11 +36,31 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """What was asked and answered before."""
+class Tool:
+    """Something a chat model may ask for while it answers. `parameters` is a JSON schema that closes every object and
+    requires every property, as strict servers want it."""
 
-    question: str = field(repr=False)
-    answer: str = field(repr=False)
+    name: str
+    description: str
+    parameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """What a model asks for. `arguments` is JSON as the model wrote it, or what it took for JSON."""
+
+    call_id: str
+    name: str
+    arguments: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResult:
+    """What came of a call. `said` are the words of the answer that came just before it."""
+
+    call: ToolCall
+    text: str = field(repr=False)
+    said: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +68,8 @@ class Prompt:
     """What goes to a chat model: our rules, the evidence (untrusted, already fenced) and the question.
 
     `frames` is empty unless the mode is direct. `timeline` is the evidence as values, for models that extract; None
-    when the question is about no clip.
+    when the question is about no clip. Times that stand in `quotable` may be cited besides those of the timeline.
+    `results` is what was called for in this answer so far, in order; `may_call` False: no more of it.
     """
 
     rules: str
@@ -55,7 +77,11 @@ class Prompt:
     question: Question
     timeline: Timeline | None = field(repr=False)
     frames: tuple[Frame, ...] = ()
+    quotable: str = field(default="", repr=False)
     max_output_tokens: int = 700
+    tools: tuple[Tool, ...] = ()
+    results: tuple[ToolResult, ...] = ()
+    may_call: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

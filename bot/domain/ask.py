@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.conversation import ConversationKey, MediaSource, MessageRef
+from bot.domain.recollection import Scope
 
 
 class AskKind(StrEnum):
@@ -24,7 +25,9 @@ class Ask:
     """One request. `clips` are those it names; where it names none, those of the turn it `follows` (a job id) are
     meant. `voice_question` is a voice message whose words are the question. `source` is the message that asked, None
     for a command. `locale` is the language of the texts around the answer, as Discord names it; `speak`: also aloud;
-    `form` is the kind of file a timeline is wanted as (see pipeline/export).
+    `form` is the kind of file a timeline is wanted as (see pipeline/export). `asker_name` is what the asker is called
+    there. `also` are channels whose words may surface in the answer (see Scope). `is_reply`: they chose the turn it
+    follows, so the last words of others in the place are not meant.
     """
 
     job_id: str
@@ -40,6 +43,14 @@ class Ask:
     speak: bool = False
     form: str = "md"
     locale: str = "en-US"
+    asker_name: str = field(default="", repr=False)
+    also: tuple[int, ...] = ()
+    is_reply: bool = False
+
+    @property
+    def scope(self) -> Scope:
+        """Where the words of the answer may come from."""
+        return Scope(key=self.key, also=self.also)
 
     @property
     def is_private(self) -> bool:

@@ -29,7 +29,7 @@ class MediaSource:
     """One attachment as Discord tells of it, before it is saved.
 
     `url` is signed and expires; the message can be read again for a fresh one, except where `message_id` is 0: the
-    attachment of a command belongs to no message. `size_bytes` is a claim.
+    attachment of a command belongs to no message. `size_bytes` is a claim. `author_id` is who posted it, 0: unknown.
     """
 
     channel_id: int
@@ -38,6 +38,7 @@ class MediaSource:
     url: str = field(repr=False)
     size_bytes: int
     is_voice_message: bool = False
+    author_id: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,8 @@ class ClipRef:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """One exchange. `follows` is the job of the turn it goes on from; `source` the message that asked, None for a
-    command; `was_heard`: the question was spoken."""
+    command; `was_heard`: the question was spoken. `asker_name` is what they are called there. `people` are others
+    whose words the answer rested on."""
 
     job_id: str
     key: ConversationKey
@@ -65,6 +67,8 @@ class Turn:
     was_heard: bool = False
     notices: tuple[Notice, ...] = ()
     usages: tuple[Usage, ...] = ()
+    asker_name: str = field(default="", repr=False)
+    people: tuple[int, ...] = ()
 
 
 class SpeakWhen(StrEnum):
@@ -86,7 +90,8 @@ class AnswersWhen(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceSettings:
     """What holds in one channel. Language (BCP 47) and voice None: as it comes, as configured. Empty roles: everyone
-    may ask, everyone may have it spoken."""
+    may ask, everyone may have it spoken. `keep_days`: how long is remembered what was said there, None: as configured.
+    """
 
     language: str | None = None
     voice: str | None = None
@@ -94,3 +99,4 @@ class PlaceSettings:
     answers: AnswersWhen = AnswersWhen.ASKED
     ask_roles: tuple[int, ...] = ()
     speak_roles: tuple[int, ...] = ()
+    keep_days: int | None = None

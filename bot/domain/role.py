@@ -1,4 +1,4 @@
-"""The four kinds of hired work."""
+"""The kinds of hired work."""
 
 from enum import StrEnum
 
@@ -10,3 +10,4 @@ class Role(StrEnum):
     TRANSCRIPTS = "transcripts"
     CHAT = "chat"
     SPEECH = "speech"
+    EMBEDDINGS = "embeddings"

@@ -1,10 +1,11 @@
 """The two halves of what is known of a clip, as they are kept: what was seen and what was heard."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from bot.domain.media import Silence
 from bot.domain.speech import Segment
-from bot.domain.timeline import Caption, Notice
+from bot.domain.timeline import Caption, Moment, Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,3 +30,21 @@ class Heard:
     has_sound: bool = False
     end_seconds: float = 0.0
     notices: tuple[Notice, ...] = ()
+
+
+class LookKind(StrEnum):
+    """How a stretch of a clip was examined again."""
+
+    LOOK = "look"
+    LISTEN = "listen"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A stretch of a clip that was examined again for a question, and what was found there, in order."""
+
+    kind: LookKind
+    start_seconds: float
+    end_seconds: float
+    question: str = field(default="", repr=False)
+    moments: tuple[Moment, ...] = field(default=(), repr=False)

@@ -84,6 +84,8 @@ async def _accept(session: AsyncSession, ask: Ask, reply_to: MessageRef | None, 
         AskRow(
             job_id=ask.job_id,
             server_id=ask.key.server_id,
+            channel_id=ask.key.channel_id,
+            asker_id=ask.asker_id,
             asked_at=ask.asked_at,
             source_message_id=ask.source and ask.source.message_id,
             ask=to_json(ask),

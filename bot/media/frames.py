@@ -136,11 +136,11 @@ class _Sampling:
                         found.put_nowait(item)
                 end = await child.finish()
         except ChildFailed as failure:
-            raise _refusal(failure) from failure
+            raise refusal_of(failure) from failure
         for item in await self._drain(self._cuts.finish(), last=True):
             found.put_nowait(item)
         if not self._selector.considered:
-            raise _refusal(ChildFailed(end.fault or ChildFault.STATUS, end.complaint, status=end.status))
+            raise refusal_of(ChildFailed(end.fault or ChildFault.STATUS, end.complaint, status=end.status))
         for choice in await asyncio.to_thread(self._selector.finish):
             found.put_nowait(self._frame(choice))
         found.put_nowait(
@@ -296,7 +296,8 @@ def _damaged(end: ChildEnd) -> bool:
     return end.fault is not None or end.complaint in {Complaint.CORRUPT, Complaint.TOO_BIG}
 
 
-def _refusal(failure: ChildFailed) -> MediaError:
+def refusal_of(failure: ChildFailed) -> MediaError:
+    """What people are told when no picture came out."""
     if failure.fault is ChildFault.TIMEOUT:
         return MediaError("media_timeout", "The clip took too long to decode. Send a shorter one or a smaller size.")
     if failure.fault is ChildFault.MISSING:

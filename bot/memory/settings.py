@@ -27,6 +27,7 @@ class OwnSettings(TypedDict, total=False):
     answers: AnswersWhen
     ask_roles: tuple[int, ...]
     speak_roles: tuple[int, ...]
+    keep_days: int
 
 
 def checked(changes: Mapping[str, object]) -> dict[str, object]:
@@ -44,6 +45,13 @@ async def own(session: AsyncSession, server_id: int | None, channel_id: int | No
         select(SettingRow).where(SettingRow.server_id == server, SettingRow.channel_id == channel)
     )
     return cast("OwnSettings", {row.name: value for row in rows if (value := _known(row)) is not None})
+
+
+async def everywhere(session: AsyncSession, name: str) -> dict[tuple[int | None, int | None], object]:
+    """One setting in all places it is set in, by server (None: a direct message) and channel (None: a whole server)."""
+    rows = await session.scalars(select(SettingRow).where(SettingRow.name == name))
+    values = {(row.server_id or None, row.channel_id or None): _known(row) for row in rows}
+    return {place: value for place, value in values.items() if value is not None}
 
 
 async def effective(session: AsyncSession, server_id: int | None, channel_id: int) -> PlaceSettings:

@@ -48,7 +48,7 @@ async def answer(run: Run, crew: Crew, prompt: Prompt, *, on_sentence: Callable[
     """
     checker = CitationFilter(
         prompt.timeline,
-        quotable=prompt.question.text,
+        quotable=f"{prompt.question.text} {prompt.quotable}",
         frame_times=tuple(frame.at_seconds for frame in prompt.frames),
     )
     splitter = SentenceSplitter()

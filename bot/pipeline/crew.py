@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from bot.domain.role import Role
 from bot.media.limits import MediaLimits
-from bot.providers.base import Captioner, ChatModel, Synthesizer, Transcriber
+from bot.providers.base import Captioner, ChatModel, Embedder, Synthesizer, Transcriber
 from bot.providers.image_tokens import Detail
 
 
@@ -21,13 +21,13 @@ class ModelRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crew:
-    """The four providers with what the pipeline must know about them.
+    """The providers with what the pipeline must know about them.
 
     `gates` bound how many calls of a role are under way in this process. `direct_max_frames` is how many pictures
     the chat model takes beside a question (0: none). `evidence_tokens` is what a prompt may spend on the timeline.
     `caption_edge_px` is the longer edge of a frame as it is sent. `keywords` are names transcribers should expect.
     The languages (BCP 47) are what is spoken in clips, what captions and answers are written in, and what the voice
-    speaks; None: as it comes. `voice` None: as configured.
+    speaks; None: as it comes. `voice` None: as configured. `embedder` None: nothing is found by its meaning.
     """
 
     captioner: Captioner
@@ -49,3 +49,4 @@ class Crew:
     answer_language: str | None = None
     voice_language: str | None = None
     voice: str | None = None
+    embedder: Embedder | None = None

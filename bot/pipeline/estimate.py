@@ -135,10 +135,10 @@ def _priced(crew: Crew, duration_seconds: float, sizes: Sequence[tuple[int, int]
         parts=tuple(
             RoleEstimate(
                 role=role,
-                model=ref.model,
-                cost_usd=0.0 if ref.is_free else cost_usd(ref.model, quantities[role]),
+                model=model[role].model,
+                cost_usd=0.0 if model[role].is_free else cost_usd(model[role].model, quantity),
             )
-            for role, ref in model.items()
+            for role, quantity in quantities.items()
         ),
     )
 

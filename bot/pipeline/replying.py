@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from bot.domain.answer import AnswerMode, Exchange, Question
+from bot.domain.answer import AnswerMode, Question
 from bot.domain.media import VoiceClip
+from bot.domain.recollection import NOTHING, Recollection
 from bot.pipeline.answering import answer, prepare
 from bot.pipeline.crew import Crew
 from bot.pipeline.fusion import Evidence
@@ -31,10 +32,10 @@ async def reply(
     *,
     mode: AnswerMode,
     speak: bool,
-    earlier: Sequence[Exchange] = (),
+    earlier: Recollection = NOTHING,
 ) -> Reply:
     """Answer from the clips, from none for mere talk; spoken while it is written. Raises ProviderError."""
-    evidence = Evidence(clips=tuple(clip.timeline for clip in clips), earlier=tuple(earlier))
+    evidence = Evidence(clips=tuple(clip.timeline for clip in clips), earlier=earlier)
     frames = tuple(frame for clip in clips for frame in clip.frames)
     async with AsyncExitStack() as voice:
         speaker = Speaker(run, crew)

@@ -1,4 +1,4 @@
-"""The four Protocols of hired work, each with one verb, and what goes in and out of them.
+"""The five Protocols of hired work, each with one verb, and what goes in and out of them.
 
 Every verb raises ProviderError (QuotaError for money and rate) and nothing else of its own; CancelledError passes
 through. A provider that can do part of a request returns that part: what is missing is the caller's to notice.
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from bot.domain.answer import Prompt, Usage
+from bot.domain.answer import Prompt, ToolCall, Usage
 from bot.domain.media import AudioChunk, Frame
 from bot.domain.speech import Segment, Transcript
 from bot.domain.timeline import Caption, Notice
@@ -18,12 +18,14 @@ from bot.domain.timeline import Caption, Notice
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionRequest:
     """Frames in chronological order. `previous` is the last caption before them, where it is known already;
-    `speech` is what was said around them, as far as it is known."""
+    `speech` is what was said around them, as far as it is known. With a `question` the frames are described closely
+    for the sake of it."""
 
     frames: tuple[Frame, ...]
     previous: Caption | None = None
     speech: tuple[Segment, ...] = ()
     language: str | None = None
+    question: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,7 @@ class FinishReason(StrEnum):
     COMPLETE = "complete"
     LENGTH = "length"
     FILTERED = "filtered"
+    TOOLS = "tools"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +95,10 @@ class AnswerEnd:
 
 class ChatModel(Protocol):
     """Answers a prompt. The stream ends with AnswerEnd, or raises: ProviderCategory.INTERRUPTED after the first
-    AnswerDelta, any other category before it."""
+    AnswerDelta or ToolCall, any other category before it. Calls, only for tools of the prompt, come after the words of
+    a stream, which then ends for the reason TOOLS; a model that knows no tools answers without."""
 
-    def answer(self, prompt: Prompt) -> AsyncIterator[AnswerDelta | AnswerEnd | Notice]: ...
+    def answer(self, prompt: Prompt) -> AsyncIterator[AnswerDelta | ToolCall | AnswerEnd | Notice]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +115,31 @@ class SpeechEnd:
     """The last item of a sentence's stream."""
 
     usage: Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedRequest:
+    """Texts whose meaning is to be compared; none is empty."""
+
+    texts: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedBatch:
+    """One vector of unit length per text, in their order."""
+
+    vectors: tuple[tuple[float, ...], ...] = field(repr=False)
+    usages: tuple[Usage, ...]
+
+
+class Embedder(Protocol):
+    """Puts the meaning of texts into numbers. Vectors of one `model` can be compared with each other alone, so no
+    other model ever steps in."""
+
+    @property
+    def model(self) -> str: ...
+
+    async def embed(self, request: EmbedRequest) -> EmbedBatch: ...
 
 
 class Synthesizer(Protocol):

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Generic, TypeVar
 
-from bot.domain.answer import Prompt
+from bot.domain.answer import Prompt, ToolCall
 from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.media import AudioChunk
 from bot.domain.role import Role
@@ -187,7 +187,7 @@ class FallbackChatModel:
     def __init__(self, chain: Chain[ChatModel]) -> None:
         self._chain = chain
 
-    def answer(self, prompt: Prompt) -> AsyncIterator[AnswerDelta | AnswerEnd | Notice]:
+    def answer(self, prompt: Prompt) -> AsyncIterator[AnswerDelta | ToolCall | AnswerEnd | Notice]:
         return self._chain.stream(lambda provider: provider.answer(prompt))
 
 

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.domain.answer import AnswerMode, Exchange, QuestionSource, Usage
+from bot.domain.answer import AnswerMode, QuestionSource, Usage
 from bot.domain.ask import Ask, AskKind
 from bot.domain.conversation import ClipRef, MediaSource, PlaceSettings, Turn
 from bot.domain.errors import BotError, MediaError
 from bot.domain.events import RunListener
 from bot.domain.media import VoiceClip
+from bot.domain.recollection import NOTHING, Recollection
 from bot.domain.sentence import sentence
 from bot.domain.timeline import MomentKind, Notice, NoticeCode, Timeline
 from bot.memory.store import Memory
@@ -20,19 +21,12 @@ from bot.pipeline.run import Run
 from bot.pipeline.speaking import say
 from bot.pipeline.together import first_cause
 from bot.services.clips import Clip, ClipService, Storyboard
+from bot.services.remembrance import Remembrance
 
 TURNS_BACK = 8
 """How far an ask goes back for what was said, and for its clip."""
 
 _SAID = (AskKind.ASK, AskKind.SUMMARIZE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Before:
-    """What an ask goes on from: exchanges, oldest first, and the clips they were about."""
-
-    exchanges: tuple[Exchange, ...] = field(default=(), repr=False)
-    clips: tuple[ClipRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +51,7 @@ class ChatService:
         crew: Crew,
         memory: Memory,
         clips: ClipService,
+        remembrance: Remembrance,
         *,
         mode: AnswerMode,
         max_clips: int,
@@ -65,6 +60,7 @@ class ChatService:
         self._crew = crew
         self._memory = memory
         self._clips = clips
+        self._remembrance = remembrance
         self._mode = mode
         self._max_clips = max_clips
         self._standing = standing
@@ -79,18 +75,20 @@ class ChatService:
             if ask.kind is AskKind.SPEAK:
                 return await self._speak(run, ask, place)
             run.notice(*self._standing)
-            before = await self._before(ask)
+            wanted = self._wanted(run, ask.clips or await self._clips_before(ask))
+            keeps = await self._remembrance.may_keep({ask.asker_id, *_authors(wanted)})
+            earlier = NOTHING
             if ask.kind is AskKind.STORYBOARD:
-                done = await self._storyboards(run, ask, before)
+                done = await self._storyboards(run, wanted)
                 refs = [board.ref for board in done.storyboards]
             else:
-                clips, ask = await self._understand(run, ask, before)
+                clips, ask = await self._understand(run, ask, wanted)
                 if not clips and (ask.kind is not AskKind.ASK or not ask.question):
                     raise no_clip()
-                done = await self._reply(run, ask, self._crew_at(place), clips, before)
                 refs = [clip.ref for clip in clips]
-        if ask.clips or ask.kind in _SAID or not ask.is_private:
-            await self._remember(ask, done, refs)
+                done, earlier = await self._reply(run, ask, self._crew_at(place), clips)
+        if keeps and (ask.clips or ask.kind in _SAID or not ask.is_private):
+            await self._remembrance.keep(_turn(ask, done, refs, earlier))
         return done
 
     async def _speak(self, run: Run, ask: Ask, place: PlaceSettings) -> Done:
@@ -107,17 +105,13 @@ class ChatService:
             voice=place.voice or self._crew.voice,
         )
 
-    async def _before(self, ask: Ask) -> _Before:
+    async def _clips_before(self, ask: Ask) -> tuple[ClipRef, ...]:
+        """Those of the last turn in the chain that was about any."""
         turns = await self._memory.chain(ask.follows, limit=TURNS_BACK) if ask.follows else ()
-        with_clips = [turn.clips for turn in turns if turn.clips]
-        return _Before(
-            exchanges=tuple(Exchange(question=turn.question, answer=turn.answer) for turn in turns if turn.question),
-            clips=with_clips[-1] if with_clips else (),
-        )
+        return next((turn.clips for turn in reversed(turns) if turn.clips), ())
 
-    async def _understand(self, run: Run, ask: Ask, before: _Before) -> tuple[list[Clip], Ask]:
+    async def _understand(self, run: Run, ask: Ask, wanted: Sequence[MediaSource | ClipRef]) -> tuple[list[Clip], Ask]:
         """The clips in play and the ask with its question in words, all worked on at once."""
-        wanted = self._wanted(run, ask, before)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._clip(run, ask, ref, alone=len(wanted) == 1)) for ref in wanted]
@@ -134,12 +128,11 @@ class ChatService:
                 run.notice(_left_out(number, result))
         return clips, replace(ask, question=ask.question or spoken.result())
 
-    def _wanted(self, run: Run, ask: Ask, before: _Before) -> Sequence[MediaSource | ClipRef]:
-        """The clips an ask names, else those of the turn it goes on from; not more than are taken at once."""
-        wanted: Sequence[MediaSource | ClipRef] = ask.clips or before.clips
-        if len(wanted) > self._max_clips:
-            run.notice(_only_first(self._max_clips, len(wanted)))
-        return wanted[: self._max_clips]
+    def _wanted(self, run: Run, clips: Sequence[MediaSource | ClipRef]) -> Sequence[MediaSource | ClipRef]:
+        """Not more than are taken at once."""
+        if len(clips) > self._max_clips:
+            run.notice(_only_first(self._max_clips, len(clips)))
+        return clips[: self._max_clips]
 
     async def _clip(self, run: Run, ask: Ask, ref: MediaSource | ClipRef, *, alone: bool) -> Clip | MediaError:
         """One clip in words; among several, one that cannot be used does not spoil the others."""
@@ -164,8 +157,7 @@ class ChatService:
             )
         return words
 
-    async def _storyboards(self, run: Run, ask: Ask, before: _Before) -> Done:
-        wanted = self._wanted(run, ask, before)
+    async def _storyboards(self, run: Run, wanted: Sequence[MediaSource | ClipRef]) -> Done:
         if not wanted:
             raise no_clip()
         sources = [ref.source if isinstance(ref, ClipRef) else ref for ref in wanted]
@@ -175,9 +167,11 @@ class ChatService:
             notices=tuple(run.notices),
         )
 
-    async def _reply(self, run: Run, ask: Ask, crew: Crew, clips: Sequence[Clip], before: _Before) -> Done:
+    async def _reply(self, run: Run, ask: Ask, crew: Crew, clips: Sequence[Clip]) -> tuple[Done, Recollection]:
+        """What is done, and what came back for it."""
         understood = [clip.understanding for clip in clips]
         spoken = [moment.text for one in understood for moment in one.timeline.of(MomentKind.HEARD)]
+        earlier = NOTHING
         done = Done(
             question=ask.question or "",
             timelines=tuple(one.timeline for one in understood),
@@ -187,30 +181,37 @@ class ChatService:
             question = choose_question(ask.question, spoken, language=crew.answer_language or ask.locale)
             if ask.voice_question is not None:
                 question = replace(question, source=QuestionSource.SPOKEN)
-            said = await reply(
-                run, crew, question, understood, mode=self._mode, speak=ask.speak, earlier=before.exchanges
-            )
+            earlier = await self._remembrance.recollect(ask, question.text, [clip.ref.sha256 for clip in clips])
+            said = await reply(run, crew, question, understood, mode=self._mode, speak=ask.speak, earlier=earlier)
             done = replace(done, text=said.text, question=question.text, voice=said.voice)
         elif ask.kind is AskKind.TRANSCRIBE:
             done = replace(done, text="\n".join(spoken))
-        return replace(done, notices=tuple(run.notices), usages=tuple(run.usages))
+        return replace(done, notices=tuple(run.notices), usages=tuple(run.usages)), earlier
 
-    async def _remember(self, ask: Ask, done: Done, clips: Sequence[ClipRef]) -> None:
-        turn = Turn(
-            job_id=ask.job_id,
-            key=ask.key,
-            asker_id=ask.asker_id,
-            asked_at=ask.asked_at,
-            question=done.question,
-            answer=done.text,
-            clips=tuple(clips),
-            follows=ask.follows,
-            source=ask.source,
-            was_heard=ask.voice_question is not None,
-            notices=done.notices,
-            usages=done.usages,
-        )
-        await self._memory.keep_turn(turn)
+
+def _turn(ask: Ask, done: Done, clips: Sequence[ClipRef], earlier: Recollection) -> Turn:
+    return Turn(
+        job_id=ask.job_id,
+        key=ask.key,
+        asker_id=ask.asker_id,
+        asker_name=ask.asker_name,
+        asked_at=ask.asked_at,
+        question=done.question,
+        answer=done.text,
+        clips=tuple(clips),
+        follows=ask.follows,
+        source=ask.source,
+        was_heard=ask.voice_question is not None,
+        notices=done.notices,
+        usages=done.usages,
+        people=tuple(sorted({*earlier.people, *_authors(clips)} - {ask.asker_id})),
+    )
+
+
+def _authors(clips: Sequence[MediaSource | ClipRef]) -> set[int]:
+    """Who posted them, as far as that is known."""
+    sources = (clip.source if isinstance(clip, ClipRef) else clip for clip in clips)
+    return {source.author_id for source in sources if source.author_id}
 
 
 def no_clip() -> MediaError:

@@ -13,12 +13,17 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.bench import discord, video
+from tests.bench import discord, followup, memory, video
 from tests.bench.report import Report, Row, verdicts
 
 Bench = Callable[[Path], Awaitable[Report]]
 
-BENCHES: dict[str, Bench] = {"video": video.run, "discord": discord.run}
+BENCHES: dict[str, Bench] = {
+    "video": video.run,
+    "discord": discord.run,
+    "followup": followup.run,
+    "memory": memory.run,
+}
 BUILD = Path(__file__).parents[2] / "build"
 
 

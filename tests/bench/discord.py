@@ -30,7 +30,7 @@ async def run(folder: Path) -> Report:
         async with emulator, DiscordServer() as server:
             guild = server.guild("Bench")
             anna, general = guild.member("Anna"), guild.channel("general")
-            async with _house(emulator, work) as house, _bot(server, emulator, work):
+            async with _house(emulator, work) as house, serving(server, emulator, work):
                 with_discord: list[float] = []
                 without: list[float] = []
                 for number in range(_ROUNDS + 1):
@@ -38,7 +38,7 @@ async def run(folder: Path) -> Report:
                     one_clip = _copy(clip, work / f"{number}.mp4", number)
                     alone = await _ask_house(house, one_clip)
                     posted = await anna.post(f"@bot {QUESTION}", one_clip, to=general)
-                    seconds = await _first_words(server, posted)
+                    seconds = await first_words(server, posted)
                     if number:  # the first round warms both sides up
                         without.append(alone)
                         with_discord.append(seconds)
@@ -73,7 +73,7 @@ def _copy(clip: Path, path: Path, number: int) -> Path:
     return path
 
 
-async def _first_words(server: DiscordServer, posted: Message) -> float:
+async def first_words(server: DiscordServer, posted: Message) -> float:
     """Seconds from the message to the first edit that shows the beginning of the answer, however little of it."""
 
     def shown() -> list[float]:
@@ -114,7 +114,8 @@ async def _house(emulator: OpenAIEmulator, work: Path) -> AsyncGenerator[asyncio
 
 
 @asynccontextmanager
-async def _bot(server: DiscordServer, emulator: OpenAIEmulator, work: Path) -> AsyncGenerator[None]:
+async def serving(server: DiscordServer, emulator: OpenAIEmulator, work: Path) -> AsyncGenerator[None]:
+    """The bot in a process of its own, as `python -m bot run` starts it."""
     env = clean_environment() | environment(server, emulator, work / "data", LOG__LEVEL="warning")
     del env["KIBITZ_TRANSCRIPTS__MODELS"]
     process = await asyncio.create_subprocess_exec(

@@ -1,19 +1,16 @@
 """What `doctor` says of the bot: its token, its database and the folder they need."""
 
-import sqlite3
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-from bot.app import database_path
+from bot.app import where_of
 from bot.cli.doctor import Verdict, _database, _token
 from bot.config import DataSettings, DiscordSettings, Settings
 from bot.database.engine import open_database
+from bot.database.where import Where
 from tests.simulator.discord_server import DiscordServer
-
-
-def settings(folder: Path) -> Settings:
-    return Settings(data=DataSettings(directory=folder))
 
 
 async def test_a_token_is_missing_good_or_wrong() -> None:
@@ -26,29 +23,35 @@ async def test_a_token_is_missing_good_or_wrong() -> None:
 
 
 async def test_a_database_is_made_ready_or_damaged(tmp_path: Path) -> None:
-    path = database_path(settings(tmp_path / "data"))
-    check = _database(path)
+    where = where_of(Settings(data=DataSettings(directory=tmp_path / "data")))
+    check = await _database(where)
     assert check.verdict is Verdict.OK
     assert "no database yet" in check.what
-    assert not path.parent.exists(), "doctor changes nothing"
-    async with open_database(path):
+    assert not where.directory.exists(), "doctor changes nothing"
+    async with open_database(where):
         pass
-    assert _database(path).what == f"database {path}"
-    path.write_bytes(b"not a database " * 100)
-    check = _database(path)
+    assert (await _database(where)).what == f"database {where.file}"
+    where.file.write_bytes(b"not a database " * 100)
+    check = await _database(where)
     assert check.verdict is Verdict.FAIL
     assert "damaged" in check.what
 
 
 @pytest.mark.parametrize(("revision", "verdict"), [("0000", Verdict.OK), ("9999", Verdict.FAIL)])
-async def test_a_database_of_another_version(tmp_path: Path, revision: str, verdict: Verdict) -> None:
-    path = tmp_path / "kibitz.db"
-    async with open_database(path):
-        pass
-    connection = sqlite3.connect(path)
-    with connection:
-        connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
-    connection.close()
-    check = _database(path)
+async def test_a_database_of_another_version(where: Where, revision: str, verdict: Verdict) -> None:
+    change = text("UPDATE alembic_version SET version_num = :revision")
+    async with open_database(where) as database:
+        assert (await _database(where)).verdict is Verdict.OK
+        await database.write(lambda session: session.execute(change, {"revision": revision}))
+    check = await _database(where)
     assert check.verdict is verdict
-    assert ("upgraded at the next start" if verdict is Verdict.OK else "newer version") in check.what
+    assert ("upgraded at the next start" in check.what) is (verdict is Verdict.OK)
+
+
+async def test_a_server_is_told_without_its_address(where: Where, tmp_path: Path) -> None:
+    assert str(where.url) not in (await _database(where)).what
+    away = Where(directory=tmp_path, url="postgresql://kibitz:canary-password@127.0.0.1:1/kibitz")
+    check = await _database(away)
+    assert check.verdict is Verdict.FAIL
+    assert "does not answer" in check.what
+    assert "canary" not in check.what

@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.role import Role
 from bot.providers import offline
-from bot.providers.base import Captioner, ChatModel, Synthesizer, Transcriber
+from bot.providers.base import Captioner, ChatModel, Embedder, Synthesizer, Transcriber
 from bot.providers.fallback import (
     Chain,
     FallbackCaptioner,
@@ -20,11 +20,12 @@ from bot.providers.fallback import (
 from bot.providers.openai.captions import OpenAICaptioner
 from bot.providers.openai.chat import OpenAIChatModel
 from bot.providers.openai.connection import Connection
+from bot.providers.openai.embeddings import OpenAIEmbedder
 from bot.providers.openai.realtime import RealtimeSynthesizer
 from bot.providers.openai.speech import RestSynthesizer
 from bot.providers.openai.speech_choice import choose_synthesizer
 from bot.providers.openai.transcripts import OpenAITranscriber
-from tests.fakes.providers import ScriptedCaptioner, ScriptedChat, ScriptedTranscriber, ToneSynthesizer
+from tests.fakes.providers import ScriptedCaptioner, ScriptedChat, ScriptedTranscriber, ToneSynthesizer, WordEmbedder
 from tests.providers.material import QUICK, as_wav, connected, endpoint
 from tests.simulator.openai_server import HonestMind, OpenAIEmulator, flavours
 
@@ -186,6 +187,23 @@ async def offline_synthesizer() -> AsyncIterator[Synthesizer]:
     yield _offline("OfflineSynthesizer")()
 
 
+@asynccontextmanager
+async def openai_embedder() -> AsyncIterator[Embedder]:
+    async with _emulated(Role.EMBEDDINGS) as connection:
+        yield OpenAIEmbedder(connection, model="text-embedding-3-small", retry=QUICK)
+
+
+@asynccontextmanager
+async def plain_embedder() -> AsyncIterator[Embedder]:
+    async with _emulated(Role.EMBEDDINGS, flavours.LLAMA_CPP) as connection:
+        yield OpenAIEmbedder(connection, model="nomic-embed-text", retry=QUICK)
+
+
+@asynccontextmanager
+async def word_embedder() -> AsyncIterator[Embedder]:
+    yield WordEmbedder(meanings=[("car", "automobile")])
+
+
 CAPTIONERS = (openai_captioner, plain_captioner, chained_captioner, scripted_captioner, offline_captioner)
 TRANSCRIBERS = (
     timed_transcriber,
@@ -195,6 +213,7 @@ TRANSCRIBERS = (
     offline_transcriber,
 )
 CHAT_MODELS = (openai_chat, plain_chat, chained_chat, scripted_chat, offline_chat)
+EMBEDDERS = (openai_embedder, plain_embedder, word_embedder)
 SYNTHESIZERS = (
     rest_synthesizer,
     realtime_synthesizer,

@@ -3,12 +3,8 @@
 import asyncio
 import logging
 import random
-import signal
 import sqlite3
-import sys
-from collections.abc import AsyncIterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -17,45 +13,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.database.engine import Database, open_database
 from bot.database.sqlite import fault_of
 from bot.database.tables import SettingRow
+from bot.database.where import Where
 from bot.domain.errors import MemoryFault
 from bot.memory.store import Memory
+from tests.databases import SQLITE, holds, only
 
 from .material import HERE, NOON, message, turn
-
-WRITER = """
-import asyncio, sys
-from pathlib import Path
-from bot.database.engine import open_database
-from bot.jobs.intake import Intake
-from bot.memory.store import Memory
-from tests.database.material import ask, turn
-
-async def main():
-    async with open_database(Path(sys.argv[1])) as database:
-        for number in range(1_000_000):
-            await Memory(database).keep_turn(turn(number, answer="words " * 500))
-            await Intake(database).accept(ask(number), reply_to=None)
-            print(number, flush=True)
-
-asyncio.run(main())
-"""
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "kibitz.db"
-
-
-@pytest.fixture
-async def database(path: Path) -> AsyncIterator[Database]:
-    async with open_database(path) as opened:
-        yield opened
 
 
 async def pragma(session: AsyncSession, name: str) -> object:
     return await session.scalar(text(f"PRAGMA {name}"))
 
 
+@only(SQLITE)
 async def test_connections_are_set_up_for_safety(database: Database) -> None:
     wanted = {"journal_mode": "wal", "foreign_keys": 1, "secure_delete": 1, "synchronous": 1, "busy_timeout": 5000}
     for name, value in wanted.items():
@@ -131,9 +101,9 @@ async def test_work_that_fails_leaves_nothing(database: Database) -> None:
     assert await database.read(lambda session: session.get(SettingRow, (1, 1, "voice"))) is None
 
 
-async def test_what_has_begun_ends_though_its_caller_is_cancelled(path: Path) -> None:
+async def test_what_has_begun_ends_though_its_caller_is_cancelled(where: Where) -> None:
     chance = random.Random(7)
-    async with open_database(path) as database:
+    async with open_database(where) as database:
         memory = Memory(database)
         tasks = [asyncio.create_task(memory.keep_turn(turn(number))) for number in range(100)]
         for task in tasks:
@@ -142,50 +112,23 @@ async def test_what_has_begun_ends_though_its_caller_is_cancelled(path: Path) ->
                 task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
     assert {type(result) for result in results} == {type(None), asyncio.CancelledError}
-    async with open_database(path) as database:
+    async with open_database(where) as database:
         assert len(await Memory(database).recent(HERE, since=NOON, limit=1000)) == 100
 
 
-async def test_what_comes_after_the_end_is_refused(path: Path) -> None:
-    async with open_database(path) as opened:
+async def test_what_comes_after_the_end_is_refused(where: Where) -> None:
+    async with open_database(where) as opened:
         memory = Memory(opened)
     with pytest.raises(MemoryFault) as caught:
         await memory.keep_turn(turn(1))
     assert caught.value.code == "memory_failed"
 
 
-async def test_every_acknowledged_row_survives_a_kill(path: Path) -> None:
-    acknowledged = -1
-    for kill_after in (1, 25, 60):
-        acknowledged = await _acknowledged_until_killed(path, kill_after)
-        with closing(sqlite3.connect(path)) as connection:
-            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-            asked = {row[0] for row in connection.execute("SELECT job_id FROM asks WHERE ask IS NOT NULL")}
-        async with open_database(path) as database:
-            kept = {one.job_id for one in await Memory(database).recent(HERE, since=NOON, limit=10**6)}
-        assert {turn(number).job_id for number in range(acknowledged + 1)} <= kept & asked
-    assert acknowledged >= 60
-
-
-async def _acknowledged_until_killed(path: Path, kill_after: int) -> int:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", WRITER, str(path), stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    last = -1
-    while last < kill_after:
-        last = int(await process.stdout.readline())
-    process.send_signal(signal.SIGKILL)
-    rest = await process.stdout.read()
-    await process.wait()
-    whole_lines = rest.split(b"\n")[:-1]
-    return int(whole_lines[-1]) if whole_lines else last
-
-
-async def test_a_writer_has_the_file_for_itself_from_its_first_look(database: Database, path: Path) -> None:
+@only(SQLITE)
+async def test_a_writer_has_the_file_for_itself_from_its_first_look(database: Database, where: Where) -> None:
     async def look(session: AsyncSession) -> None:
         await session.get(SettingRow, (1, 1, "voice"))
-        connected = sqlite3.connect(path, isolation_level=None, timeout=0)
+        connected = sqlite3.connect(where.file, isolation_level=None, timeout=0)
         with closing(connected) as other, pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("BEGIN IMMEDIATE")
 
@@ -207,9 +150,10 @@ def test_finer_codes_are_told_as_what_they_are(code: int, ours: str) -> None:
     assert fault_of(error).code == ours
 
 
-async def test_a_locked_database_is_busy(database: Database, path: Path) -> None:
+@only(SQLITE)
+async def test_a_locked_database_is_busy(database: Database, where: Where) -> None:
     await database.write(lambda session: pragma(session, "busy_timeout=10"))
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+    with closing(sqlite3.connect(where.file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(MemoryFault) as caught:
             await Memory(database).keep_turn(turn(1))
@@ -218,6 +162,7 @@ async def test_a_locked_database_is_busy(database: Database, path: Path) -> None
     await Memory(database).keep_turn(turn(1))
 
 
+@only(SQLITE)
 async def test_a_full_disk_is_told_and_passes(database: Database) -> None:
     memory = Memory(database)
     await memory.keep_turn(turn(1))
@@ -231,19 +176,20 @@ async def test_a_full_disk_is_told_and_passes(database: Database) -> None:
     assert await memory.turn(turn(2).job_id) is not None
 
 
-async def test_damage_found_later_is_told(database: Database, path: Path) -> None:
+@only(SQLITE)
+async def test_damage_found_later_is_told(database: Database, where: Where) -> None:
     await Memory(database).keep_turn(turn(1))
     await database.wipe()
-    size = path.stat().st_size
-    path.write_bytes(path.read_bytes()[:4096] + b"\xff" * (size - 4096))
+    size = where.file.stat().st_size
+    where.file.write_bytes(where.file.read_bytes()[:4096] + b"\xff" * (size - 4096))
     with pytest.raises(MemoryFault) as caught:
         await Memory(database).recent(HERE, since=NOON, limit=10)
     assert caught.value.code == "database_broken"
 
 
-async def test_no_words_reach_a_log_or_an_error(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_words_reach_a_log_or_an_error(where: Where, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    async with open_database(path) as database:
+    async with open_database(where) as database:
         await Memory(database).keep_turn(turn(1, question="canary-words"))
         with pytest.raises(MemoryFault) as caught:
             await database.read(lambda session: session.execute(text("DELETE FROM turns WHERE :w"), {"w": "canary"}))
@@ -251,15 +197,12 @@ async def test_no_words_reach_a_log_or_an_error(path: Path, caplog: pytest.LogCa
     assert "canary" not in f"{caught.value!r} {caught.value} {caught.value.__cause__}"
 
 
-async def test_no_words_stay_on_disk_that_were_deleted(database: Database, path: Path) -> None:
-    def is_on_disk() -> bool:
-        return any(b"canary-words" in file.read_bytes() for file in path.parent.iterdir())
-
+async def test_no_words_stay_that_were_deleted(database: Database, where: Where) -> None:
     await Memory(database).keep_turn(turn(1, question="canary-words"))
-    assert is_on_disk()
+    assert await holds(where, database, "canary-words")
     await database.write(lambda session: session.execute(text("DELETE FROM turns")))
     await database.wipe()
-    assert not is_on_disk()
+    assert not await holds(where, database, "canary-words")
 
 
 async def test_words_a_database_refuses_are_kept_without_what_it_refuses(database: Database) -> None:

@@ -1,26 +1,31 @@
 """A database from nothing, from an older and from a newer version; damaged, foreign and unwritable ones."""
 
+import asyncio
 import logging
 import shutil
-import sqlite3
 import stat
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from bot.database import upgrade as upgrade_module
 from bot.database.engine import open_database
 from bot.database.tables import Base
 from bot.database.upgrade import MIGRATIONS, REVISION, is_current, upgrade
+from bot.database.where import Where
 from bot.domain.errors import MemoryFault
 from bot.memory.store import Memory
+from tests.databases import POSTGRESQL, SQLITE, only
+from tests.postgres import Cluster
 
 from .material import turn
 
@@ -38,9 +43,31 @@ def upgrade() -> None:
 """
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "100% data" / "kibitz.db"
+@pytest.fixture(params=[SQLITE, POSTGRESQL])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Where]:
+    """Nothing is there yet."""
+    directory = tmp_path / "100% data"
+    if request.param == SQLITE:
+        yield Where(directory=directory)
+        return
+    cluster: Cluster = request.getfixturevalue("postgres")
+    with cluster.database(empty=True) as url:
+        yield Where(directory=directory, url=url)
+
+
+@asynccontextmanager
+async def connected(where: Where) -> AsyncGenerator[AsyncConnection]:
+    """Past everything of ours."""
+    engine = (
+        create_async_engine(f"sqlite+aiosqlite:///{where.file}")
+        if where.url is None
+        else create_async_engine("postgresql+asyncpg://", connect_args={"dsn": where.url})
+    )
+    try:
+        async with engine.begin() as connection:
+            yield connection
+    finally:
+        await engine.dispose()
 
 
 def migrations_of_tomorrow(tmp_path: Path, then: str = "pass") -> Path:
@@ -50,9 +77,12 @@ def migrations_of_tomorrow(tmp_path: Path, then: str = "pass") -> Path:
     return folder
 
 
-def columns(path: Path, table: str = "turns") -> set[str]:
-    with closing(sqlite3.connect(path)) as connection:
-        return {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+async def columns(where: Where, table: str = "turns") -> set[str]:
+    def look(connection: Connection) -> set[str]:
+        return {column["name"] for column in inspect(connection).get_columns(table)}
+
+    async with connected(where) as connection:
+        return await connection.run_sync(look)
 
 
 def copies(path: Path) -> list[Path]:
@@ -63,23 +93,27 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def refusal(path: Path) -> str:
+async def refusal(where: Where) -> str:
     with pytest.raises(MemoryFault) as caught:
-        upgrade(path)
+        await upgrade(where)
     assert caught.value.public.endswith(".")
     return caught.value.code
 
 
-def test_migrations_make_what_the_tables_say(path: Path) -> None:
-    upgrade(path)
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
-        differences = compare_metadata(context, Base.metadata)
-        revision = context.get_current_revision()
-    engine.dispose()
-    assert differences == []
-    assert revision == REVISION
+def is_ours(name: str | None, kind: str) -> bool:
+    """The full-text index, which each database has in its own way, stands in no table of ours."""
+    return name is None or not (name.startswith("passages_fts") or name in {"search", "ix_passages_search"})
+
+
+async def test_migrations_make_what_the_tables_say(where: Where) -> None:
+    def compared(connection: Connection) -> tuple[Any, str | None]:
+        options = {"compare_server_default": True, "include_object": lambda _, name, kind, *__: is_ours(name, kind)}
+        context = MigrationContext.configure(connection, opts=options)
+        return compare_metadata(context, Base.metadata), context.get_current_revision()
+
+    await upgrade(where)
+    async with connected(where) as connection:
+        assert await connection.run_sync(compared) == ([], REVISION)
 
 
 def test_the_revision_in_the_code_is_the_newest_migration() -> None:
@@ -94,117 +128,157 @@ def test_an_installed_program_carries_the_migrations() -> None:
     assert Path(upgrade_module.__file__).parent.parent / "migrations" == upgrade_module._IN_PACKAGE
 
 
-async def test_file_and_folder_are_private(path: Path) -> None:
-    async with open_database(path) as database:
+@only(SQLITE)
+async def test_file_and_folder_are_private(where: Where) -> None:
+    async with open_database(where) as database:
         await Memory(database).keep_turn(turn(1))
-        assert mode(path.parent) == 0o700
-        assert {mode(file) for file in path.parent.iterdir()} == {0o600}
-        assert len(list(path.parent.iterdir())) == 3  # the file, its log and the log's index
+        assert mode(where.directory) == 0o700
+        assert {mode(file) for file in where.directory.iterdir()} == {0o600}
+        assert len(list(where.directory.iterdir())) == 3  # the file, its log and the log's index
 
 
-async def test_a_file_others_could_read_is_made_private(path: Path) -> None:
-    path.parent.mkdir(mode=0o755)
-    path.touch(mode=0o644)
-    async with open_database(path):
-        assert (mode(path.parent), mode(path)) == (0o700, 0o600)
+@only(SQLITE)
+async def test_a_file_others_could_read_is_made_private(where: Where) -> None:
+    where.directory.mkdir(mode=0o755)
+    where.file.touch(mode=0o644)
+    async with open_database(where):
+        assert (mode(where.directory), mode(where.file)) == (0o700, 0o600)
 
 
-async def test_an_older_database_is_copied_then_brought_up_to_date(path: Path, tmp_path: Path) -> None:
-    async with open_database(path) as database:
+@only(SQLITE)
+async def test_an_older_file_is_copied_before_it_is_changed(where: Where, tmp_path: Path) -> None:
+    async with open_database(where) as database:
         await Memory(database).keep_turn(turn(1))
-    upgrade(path, migrations=migrations_of_tomorrow(tmp_path), newest="9999")
-    assert "mood" in columns(path)
-    (copy,) = copies(path)
+    assert await upgrade(where, migrations=migrations_of_tomorrow(tmp_path), newest="9999") == REVISION
+    assert "mood" in await columns(where)
+    (copy,) = copies(where.file)
     assert copy.name.startswith(f"kibitz.db.{REVISION}.")
     assert mode(copy) == 0o600
-    assert "mood" not in columns(copy)
-    shutil.copy(copy, path)
-    async with open_database(path) as database:
+    shutil.copy(copy, where.file)
+    assert "mood" not in await columns(where)
+    async with open_database(where) as database:
         assert await Memory(database).turn(turn(1).job_id) == turn(1)
 
 
-def test_a_migration_that_fails_leaves_the_database_as_it_was(path: Path, tmp_path: Path) -> None:
-    upgrade(path)
+async def test_rows_stay_through_an_upgrade(where: Where, tmp_path: Path) -> None:
+    async with open_database(where) as database:
+        await Memory(database).keep_turn(turn(1))
+    assert await upgrade(where, migrations=migrations_of_tomorrow(tmp_path), newest="9999") == REVISION
+    assert "mood" in await columns(where)
+    async with connected(where) as connection:
+        assert await connection.scalar(text("SELECT question FROM turns")) == turn(1).question
+
+
+async def test_a_migration_that_fails_leaves_the_database_as_it_was(where: Where, tmp_path: Path) -> None:
+    assert await upgrade(where) is None
     broken = migrations_of_tomorrow(tmp_path, then='op.execute("INSERT INTO nowhere VALUES (1)")')
     with pytest.raises(MemoryFault) as caught:
-        upgrade(path, migrations=broken, newest="9999")
+        await upgrade(where, migrations=broken, newest="9999")
     assert caught.value.code == "memory_failed"
-    assert "mood" not in columns(path)
-    assert len(copies(path)) == 1
-    upgrade(path)
+    assert "mood" not in await columns(where)
+    assert await upgrade(where) == REVISION
 
 
-def test_two_that_start_at_once_upgrade_once(path: Path, tmp_path: Path) -> None:
-    upgrade(path)
+async def test_two_that_start_at_once_upgrade_once(where: Where, tmp_path: Path) -> None:
+    await upgrade(where)
     tomorrow = migrations_of_tomorrow(tmp_path)
-    with ThreadPoolExecutor(2) as pool:
-        for done in [pool.submit(upgrade, path, migrations=tomorrow, newest="9999") for _ in range(2)]:
-            done.result()
-    assert "mood" in columns(path)
-    assert len(copies(path)) == 1
+    await asyncio.gather(
+        *(asyncio.to_thread(asyncio.run, upgrade(where, migrations=tomorrow, newest="9999")) for _ in range(2))
+    )
+    assert "mood" in await columns(where)
+    if where.url is None:
+        assert len(copies(where.file)) == 1
 
 
-def test_nothing_is_copied_and_no_migration_is_read_when_nothing_is_due(path: Path, tmp_path: Path) -> None:
-    upgrade(path)
-    upgrade(path, migrations=tmp_path / "no such folder")
-    assert copies(path) == []
+async def test_nothing_is_copied_and_no_migration_is_read_when_nothing_is_due(where: Where, tmp_path: Path) -> None:
+    await upgrade(where)
+    await upgrade(where, migrations=tmp_path / "no such folder")
+    assert not where.directory.exists() or copies(where.file) == []
 
 
-def test_a_newer_database_is_refused_and_left_alone(path: Path, tmp_path: Path) -> None:
-    upgrade(path)
-    upgrade(path, migrations=migrations_of_tomorrow(tmp_path), newest="9999")
-    before = path.read_bytes()
-    assert refusal(path) == "database_newer"
-    assert path.read_bytes() == before
+async def test_a_newer_database_is_refused_and_left_alone(where: Where, tmp_path: Path) -> None:
+    await upgrade(where)
+    await upgrade(where, migrations=migrations_of_tomorrow(tmp_path), newest="9999")
+    assert await refusal(where) == "database_newer"
+    assert "mood" in await columns(where)
 
 
-def test_a_database_can_be_looked_at_without_an_upgrade(path: Path, tmp_path: Path) -> None:
-    path.parent.mkdir()
-    path.touch()
-    assert not is_current(path)
-    assert columns(path) == set()
-    upgrade(path)
-    assert is_current(path)
-    upgrade(path, migrations=migrations_of_tomorrow(tmp_path), newest="9999")
+@only(SQLITE)
+async def test_not_a_byte_of_a_newer_file_is_changed(where: Where, tmp_path: Path) -> None:
+    await upgrade(where, migrations=migrations_of_tomorrow(tmp_path), newest="9999")
+    before = where.file.read_bytes()
+    assert await refusal(where) == "database_newer"
+    assert where.file.read_bytes() == before
+
+
+async def test_a_database_can_be_looked_at_without_an_upgrade(where: Where, tmp_path: Path) -> None:
+    if where.url is None:
+        where.directory.mkdir()
+        where.file.touch()
+    assert not await is_current(where)
+    with pytest.raises(Exception, match="turns"):
+        await columns(where)
+    await upgrade(where)
+    assert await is_current(where)
+    await upgrade(where, migrations=migrations_of_tomorrow(tmp_path), newest="9999")
     with pytest.raises(MemoryFault, match="database_newer"):
-        is_current(path)
-    path.write_bytes(b"not a database" * 100)
+        await is_current(where)
+
+
+@only(SQLITE)
+async def test_what_is_no_database_is_refused(where: Where) -> None:
+    where.directory.mkdir()
+    where.file.write_bytes(b"not a database, but long enough to be looked at" * 100)
+    assert await refusal(where) == "database_broken"
     with pytest.raises(MemoryFault, match="database_broken"):
-        is_current(path)
+        await is_current(where)
 
 
-def test_what_is_no_database_is_refused(path: Path) -> None:
-    path.parent.mkdir()
-    path.write_bytes(b"not a database, but long enough to be looked at" * 100)
-    assert refusal(path) == "database_broken"
+@only(SQLITE)
+async def test_a_damaged_database_is_refused(where: Where) -> None:
+    await upgrade(where)
+    whole = where.file.read_bytes()
+    where.file.write_bytes(whole[:8192] + bytes(4096) + whole[12288:])
+    assert await refusal(where) == "database_broken"
+    where.file.write_bytes(whole[: len(whole) // 2])
+    assert await refusal(where) == "database_broken"
 
 
-def test_a_damaged_database_is_refused(path: Path) -> None:
-    upgrade(path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[:8192] + bytes(4096) + whole[12288:])
-    assert refusal(path) == "database_broken"
-    path.write_bytes(whole[: len(whole) // 2])
-    assert refusal(path) == "database_broken"
+@pytest.mark.parametrize("made", ["CREATE TABLE poems (line text)", "CREATE TABLE alembic_version (version_num text)"])
+async def test_a_database_of_somebody_else_is_refused(where: Where, made: str) -> None:
+    where.directory.mkdir()
+    async with connected(where) as connection:
+        await connection.execute(text(made))
+    assert await refusal(where) == "database_broken"
 
 
-@pytest.mark.parametrize("made", ["CREATE TABLE poems (line)", "CREATE TABLE alembic_version (version_num)"])
-def test_a_database_of_somebody_else_is_refused(path: Path, made: str) -> None:
-    path.parent.mkdir()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(made)
-    assert refusal(path) == "database_broken"
-
-
-def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+@only(SQLITE)
+async def test_a_place_that_cannot_be_written_is_refused(where: Where, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert refusal(tmp_path / "file" / "kibitz.db") == "database_unwritable"
-    assert refusal(tmp_path) == "database_unwritable"
-    assert refusal(Path("/proc/kibitz.db")) == "database_unwritable"
+    assert await refusal(Where(directory=tmp_path / "file")) == "database_unwritable"
+    assert await refusal(Where(directory=Path("/proc"))) == "database_unwritable"
+    where.file.mkdir(parents=True)
+    assert await refusal(where) == "database_unwritable"
 
 
-def test_logging_stays_as_it_was_set_up(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_logging_stays_as_it_was_set_up(where: Where, caplog: pytest.LogCaptureFixture) -> None:
     ours = logging.getLogger("bot.database.upgrade")
     before = (logging.getLogger().handlers[:], logging.getLogger().level, ours.disabled)
-    upgrade(path)
+    await upgrade(where)
     assert (logging.getLogger().handlers, logging.getLogger().level, ours.disabled) == before
+
+
+@only(POSTGRESQL)
+async def test_the_planner_takes_no_samples_of_words(where: Where) -> None:
+    async with open_database(where) as database:
+        for number in range(20):
+            await Memory(database).keep_turn(turn(number, question="canary-words", answer="canary-words"))
+    async with connected(where) as connection:
+        await connection.execute(text("ANALYZE"))
+        sampled = {tuple(row) for row in await connection.execute(text("SELECT tablename, attname FROM pg_stats"))}
+        wordless = await connection.scalar(
+            text("SELECT count(*) FROM pg_stats WHERE strpos(pg_stats::text, 'canary') > 0")
+        )
+    assert ("turns", "asked_at") in sampled
+    assert not {("turns", "question"), ("turns", "answer"), ("turns", "usages")} & sampled
+    assert wordless == 0

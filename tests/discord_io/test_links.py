@@ -153,6 +153,7 @@ async def test_a_private_thread_is_for_its_members(scene: Scene) -> None:
     bob = scene.guild.member("Bob")
     thread = await bob.start_thread(await bob.post("start", to=scene.channel), "thread")
     thread.type = PRIVATE_THREAD
+    thread.thread_members.append(scene.server.world.bot)
     thread.archive()  # the bot forgets it and has to ask, as for one it was not told of
     message = await bob.post("inside", to=thread)
     assert (await scene.refused(link(thread, message))).code == "link_not_visible"

@@ -20,6 +20,8 @@ from bot.providers.base import (
     AnswerEnd,
     CaptionBatch,
     CaptionRequest,
+    EmbedBatch,
+    EmbedRequest,
     FinishReason,
     SpeechEnd,
     SpeechRequest,
@@ -123,6 +125,33 @@ class ToneSynthesizer:
         yield SpeechEnd(usage=usage(Role.SPEECH, characters=len(request.text)))
 
 
+@dataclass
+class WordEmbedder:
+    """Each text points where its `meaning` does; texts without one point nowhere near another."""
+
+    meanings: Sequence[Sequence[str]] = ()
+    model: str = "words@64"
+    seconds: float = 0.0
+    fails: bool = False
+    requests: list[EmbedRequest] = field(default_factory=list)
+
+    async def embed(self, request: EmbedRequest) -> EmbedBatch:
+        self.requests.append(request)
+        if self.fails:
+            raise broken()
+        await asyncio.sleep(self.seconds)
+        vectors = tuple(self._vector(text) for text in request.texts)
+        return EmbedBatch(vectors=vectors, usages=(usage(Role.EMBEDDINGS),))
+
+    def _vector(self, text: str) -> tuple[float, ...]:
+        vector = np.zeros(64)
+        for at, words in enumerate(self.meanings):
+            vector[at] = any(word in text for word in words)
+        if not vector.any():
+            vector[len(self.meanings) + sum(text.encode()) % (64 - len(self.meanings))] = 1.0
+        return tuple((vector / np.linalg.norm(vector)).tolist())
+
+
 class KeepingListener:
     """Keeps every event, word and sound."""
 
@@ -158,8 +187,10 @@ def crew_of(
         transcriber=transcriber or ScriptedTranscriber(),
         chat=chat or ScriptedChat(),
         synthesizer=synthesizer or ToneSynthesizer(),
-        models={role: (ModelRef(provider="fake", model="scripted"),) for role in Role},
-        gates={role: asyncio.Semaphore(4) for role in Role},
-        limits=MediaLimits(),
-        **settings,  # type: ignore[arg-type]
+        **{
+            "models": {role: (ModelRef(provider="fake", model="scripted"),) for role in Role},
+            "gates": {role: asyncio.Semaphore(4) for role in Role},
+            "limits": MediaLimits(),
+            **settings,
+        },  # type: ignore[arg-type]
     )

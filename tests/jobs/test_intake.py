@@ -1,16 +1,16 @@
 """Accepted work: once, complete, oldest first, counted at each attempt, forgotten when it is finished."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from bot.database.engine import Database, open_database
+from bot.database.where import Where
 from bot.domain.ask import AskKind
 from bot.jobs.intake import Accepted, Intake
+from tests.databases import holds
 
 from ..database.material import BIGGEST_ID, CHANNEL, DIRECT, NOON, ask, message, source
 
@@ -31,28 +31,17 @@ FULL = ask(
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "kibitz.db"
-
-
-@pytest.fixture
-async def database(path: Path) -> AsyncIterator[Database]:
-    async with open_database(path) as opened:
-        yield opened
-
-
-@pytest.fixture
 def intake(database: Database) -> Intake:
     return Intake(database, clock=lambda: NOON)
 
 
-async def test_what_was_accepted_is_complete_after_a_restart(path: Path) -> None:
-    async with open_database(path) as database:
+async def test_what_was_accepted_is_complete_after_a_restart(where: Where) -> None:
+    async with open_database(where) as database:
         intake = Intake(database)
         assert await intake.accept(FULL, reply_to=message(9))
         await intake.showed(FULL.job_id, message(10))
         assert await intake.claimed(FULL.job_id) == 1
-    async with open_database(path) as database:
+    async with open_database(where) as database:
         again = Accepted(ask=FULL, shown=message(10), reply_to=message(9), attempts=1)
         assert await Intake(database).unfinished() == (again,)
 
@@ -90,7 +79,7 @@ async def test_attempts_are_counted_when_they_begin(intake: Intake) -> None:
     assert await intake.claimed("e" * 12) == 0
 
 
-async def test_finished_work_leaves_no_words_and_is_known_for_a_day(database: Database, path: Path) -> None:
+async def test_finished_work_leaves_no_words_and_is_known_for_a_day(database: Database, where: Where) -> None:
     now: list[datetime] = [NOON]
     intake = Intake(database, clock=lambda: now[-1])
     secret = ask(1, source=message(1), question="canary-words", clips=(source(1, CHANNEL),))
@@ -99,7 +88,8 @@ async def test_finished_work_leaves_no_words_and_is_known_for_a_day(database: Da
     await intake.finished(secret.job_id)
     assert await intake.unfinished() == ()
     await database.wipe()
-    assert not any(word in path.read_bytes() for word in (b"canary-words", b"cdn.example"))
+    assert not await holds(where, database, "canary-words")
+    assert not await holds(where, database, "cdn.example")
     now.append(NOON + timedelta(hours=24))
     assert not await intake.accept(secret, reply_to=None)
     now.append(NOON + timedelta(hours=24, seconds=1))

@@ -1,12 +1,10 @@
-"""A memory in a real file, with a clock that stands still until it is moved."""
+"""A memory in a real database, with a clock that stands still until it is moved."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from bot.database.engine import Database, open_database
+from bot.database.engine import Database
 from bot.memory.store import Memory
 
 from ..database.material import NOON
@@ -26,17 +24,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "kibitz.db"
-
-
-@pytest.fixture
-async def database(path: Path) -> AsyncIterator[Database]:
-    async with open_database(path) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -2,17 +2,18 @@
 
 from dataclasses import replace
 from datetime import timedelta, timezone
-from pathlib import Path
 
 import pytest
 
 from bot.database.engine import open_database
+from bot.database.where import Where
 from bot.domain.answer import Usage
 from bot.domain.conversation import ConversationKey
 from bot.domain.role import Role
 from bot.domain.sentence import Sentence, sentence
 from bot.domain.timeline import Notice, NoticeCode
 from bot.memory.store import Memory
+from tests.databases import SQLITE, only
 
 from ..database.material import BIGGEST_ID, CHANNEL, DIRECT, HERE, NOON, SERVER, clip, message, minutes, turn
 from .conftest import Clock
@@ -32,11 +33,11 @@ FULL = turn(
 )
 
 
-async def test_a_turn_comes_back_whole_after_a_restart(path: Path) -> None:
-    async with open_database(path) as database:
+async def test_a_turn_comes_back_whole_after_a_restart(where: Where) -> None:
+    async with open_database(where) as database:
         await Memory(database).keep_turn(FULL)
         await Memory(database).keep_turn(turn(2, DIRECT, asker_id=BIGGEST_ID))
-    async with open_database(path) as database:
+    async with open_database(where) as database:
         kept = await Memory(database).turn(FULL.job_id)
         assert kept == FULL
         assert kept is not None
@@ -137,7 +138,8 @@ async def test_old_turns_go_with_the_links_to_their_messages(memory: Memory, clo
         await memory.add_reply(turn(number).job_id, message(10 + number))
     clock.pass_by(minutes=1)
     await memory.add_reply(turn(4).job_id, message(14))
-    assert await memory.prune(turns_before=NOON + minutes(1.5), clips_before=NOON + minutes(1)) == 2
+    gone = await memory.prune(turns_before=NOON + minutes(1.5), clips_before=NOON + minutes(1))
+    assert (gone.jobs, len(gone.clips)) == ({turn(1).job_id}, 1)
     assert await memory.turn(turn(1).job_id) is None
     assert await memory.turn(turn(2).job_id) == turn(2)
     assert await memory.replies(turn(1).job_id) == ()
@@ -147,11 +149,12 @@ async def test_old_turns_go_with_the_links_to_their_messages(memory: Memory, clo
     assert await memory.digest_of(clip(1).source.attachment_id) is None
 
 
-async def test_copies_of_old_databases_go_with_the_turns_in_them(memory: Memory, path: Path) -> None:
-    old = path.with_name("kibitz.db.0000.20260101T000000000000Z.copy")
+@only(SQLITE)
+async def test_copies_of_old_databases_go_with_the_turns_in_them(memory: Memory, where: Where) -> None:
+    old = where.file.with_name("kibitz.db.0000.20260101T000000000000Z.copy")
     old.touch()
     await memory.prune(turns_before=NOON - timedelta(days=9999), clips_before=NOON)
     assert old.exists()
     await memory.prune(turns_before=NOON + timedelta(days=9999), clips_before=NOON)
     assert not old.exists()
-    assert path.exists()
+    assert where.file.exists()

@@ -4,11 +4,12 @@ import shutil
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.database.engine import open_database
+from bot.database.engine import Database
 from bot.domain.answer import AnswerMode
 from bot.domain.conversation import MediaSource
 from bot.domain.errors import MediaError
@@ -16,6 +17,7 @@ from bot.memory.store import Memory
 from bot.pipeline.crew import Crew
 from bot.services.chat import ChatService
 from bot.services.clips import ClipService
+from bot.services.remembrance import Remembrance
 from tests import clips
 
 
@@ -56,17 +58,18 @@ class Desk:
 
 
 @pytest.fixture
-async def desk_of(tmp_path: Path) -> AsyncGenerator[Callable[[Crew], Desk]]:
+async def desk_of(database: Database, tmp_path: Path) -> AsyncGenerator[Callable[[Crew], Desk]]:
     """A function from a crew to a desk; all of one test share memory and attachments."""
+    memory, shelf = Memory(database), Shelf()
+
+    def made(crew: Crew) -> Desk:
+        service = ClipService(crew, memory, shelf, folder=tmp_path / "work")
+        remembrance = Remembrance(crew, memory, recent=timedelta(days=1), summarises=False)
+        stack.push_async_callback(remembrance.finish, 5.0)
+        chat = ChatService(crew, memory, service, remembrance, mode=AnswerMode.AUTO, max_clips=3)
+        return Desk(chat=chat, clips=service, memory=memory, shelf=shelf, workspaces=tmp_path / "work")
+
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(tmp_path / "kibitz.db"))
-        memory, shelf = Memory(database), Shelf()
-
-        def made(crew: Crew) -> Desk:
-            service = ClipService(crew, memory, shelf, folder=tmp_path / "work")
-            chat = ChatService(crew, memory, service, mode=AnswerMode.AUTO, max_clips=3)
-            return Desk(chat=chat, clips=service, memory=memory, shelf=shelf, workspaces=tmp_path / "work")
-
         yield made
 
 

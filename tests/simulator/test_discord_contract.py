@@ -14,6 +14,7 @@ from referencing import Registry, Resource
 
 from tests.simulator.discord_material import QUIET, TinyBot, refused, running, write
 from tests.simulator.discord_server import Channel, DiscordServer
+from tests.simulator.discord_server.places import FORUM, VOICE
 from tests.simulator.discord_server.records import Request
 
 DESCRIPTION = Path(__file__).parents[2].parent / "shared" / "specs" / "discord-openapi.json"
@@ -129,6 +130,8 @@ async def use_everything(server: DiscordServer, folder: Path) -> None:
     club = server.guild("Film club")
     general, anna = club.channel("general"), club.member("Anna")
     quiet = club.channel("quiet", deny_bot=("send_messages",))
+    forum = club.channel("forum", type=FORUM)
+    club.channel("voice", type=VOICE)
     async with running(server, prepare=prepare, shard_count=None) as bot:
         await bot.tree.sync(guild=discord.Object(club.id))
         await bot.tree.fetch_commands()
@@ -151,6 +154,11 @@ async def use_everything(server: DiscordServer, folder: Path) -> None:
         await guild.fetch_roles()
         await guild.fetch_member(anna.id)
         await guild.active_threads()
+        post = await anna.start_post(forum, "A film", "Who knows it?", clip)
+        thread = await bot.fetch_channel(post.channel.id)
+        assert isinstance(thread, discord.Thread)
+        await thread.fetch_message(thread.id)
+        await thread.fetch_member(anna.id)
         assert [item.id async for item in bot.fetch_guilds()] == [club.id]
 
 

@@ -188,3 +188,19 @@ async def test_realtime_events(contract: Contract) -> None:
             contract.check(schemas[event["type"]], event)
             seen.add(event["type"])
     assert seen == schemas.keys()
+
+
+@pytest.mark.parametrize("form", ["float", "base64"])
+async def test_embeddings(contract: Contract, form: str) -> None:
+    body = {"model": "text-embedding-3-small", "input": ["a car", "汽车"], "encoding_format": form, "dimensions": 256}
+    contract.check("CreateEmbeddingRequest", body)
+    async with OpenAIEmulator() as emulator, httpx2.AsyncClient() as client:
+        headers = {"Authorization": f"Bearer {emulator.api_key}"}
+        reply = (await client.post(f"{emulator.base_url}/embeddings", json=body, headers=headers)).json()
+        refused = await client.post(f"{emulator.base_url}/embeddings", json={**body, "dimensions": 0}, headers=headers)
+    if form == "float":
+        contract.check("CreateEmbeddingResponse", reply)
+    assert [item["index"] for item in reply["data"]] == [0, 1]
+    assert all(isinstance(item["embedding"], str) is (form == "base64") for item in reply["data"])
+    contract.check("ErrorResponse", refused.json())
+    assert refused.status_code == 400

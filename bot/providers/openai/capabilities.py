@@ -89,12 +89,14 @@ class Learner:
     def __init__(self, capabilities: Capabilities) -> None:
         self.current = capabilities
 
-    def learn(self, *, max_images: int | None = None, one_by_one: bool = False) -> None:
-        """Remember what one request about pictures may hold."""
+    def learn(self, *, max_images: int | None = None, one_by_one: bool = False, no_tools: bool = False) -> None:
+        """Remember what one request about pictures may hold, or that tools are of no use."""
         if max_images is not None:
             self.current = replace(self.current, max_images=max_images)
         if one_by_one:
             self.current = replace(self.current, one_by_one=True)
+        if no_tools:
+            self.current = self.current.without("tools")
 
     async def call(
         self,

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-from bot.domain.answer import Prompt
+from bot.domain.answer import Prompt, ToolCall, Usage
 from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.media import Frame
 from bot.domain.role import Role
@@ -13,7 +13,7 @@ from bot.domain.sentence import sentence
 from bot.domain.timeline import Notice, NoticeCode
 from bot.providers.base import AnswerDelta, AnswerEnd, FinishReason
 from bot.providers.image_tokens import Detail
-from bot.providers.openai import pictures
+from bot.providers.openai import pictures, tool_calls
 from bot.providers.openai.billing import usage_of_tokens
 from bot.providers.openai.capabilities import Capabilities, Learner, drop_parameter, guess
 from bot.providers.openai.completion import PATH, ChatSettings, chat_body, content_text
@@ -24,7 +24,7 @@ from bot.providers.openai.untyped import mapping, sequence, string
 from bot.providers.retry import Retry
 from bot.providers.streams import Begun, begin, resume
 
-Item = AnswerDelta | AnswerEnd | Notice
+Item = AnswerDelta | ToolCall | AnswerEnd | Notice
 
 _REASONS = {"length": FinishReason.LENGTH, "max_tokens": FinishReason.LENGTH, "content_filter": FinishReason.FILTERED}
 
@@ -81,7 +81,14 @@ class OpenAIChatModel:
             if too_large and frames and not shrunk:
                 smaller = tuple([await asyncio.to_thread(self._resize, frame) for frame in prompt.frames])
                 return await self._begin(replace(prompt, frames=smaller), shrunk=True)
+            if prompt.results and rejection.category is ProviderCategory.BAD_REQUEST and self._may_use_tools:
+                self._learner.learn(no_tools=True)
+                return await self._begin(prompt, shrunk=shrunk)
             raise
+
+    @property
+    def _may_use_tools(self) -> bool:
+        return self.capabilities.accepts("tools")
 
     async def _stream(
         self, prompt: Prompt, frames: Sequence[Frame], capabilities: Capabilities
@@ -89,6 +96,7 @@ class OpenAIChatModel:
         if len(frames) < len(prompt.frames):
             yield _dropped(len(prompt.frames) - len(frames), len(prompt.frames))
         thoughts = ThoughtFilter()
+        calls = tool_calls.CallReader(prompt.tools if prompt.may_call and capabilities.accepts("tools") else ())
         reason: str | None = None
         usage: object = None
         has_text = False
@@ -97,19 +105,35 @@ class OpenAIChatModel:
                 usage = event.get("usage") or usage
                 for choice in map(mapping, sequence(event.get("choices"))[:1]):
                     reason = string(choice.get("finish_reason")) or reason
-                    text = thoughts.feed(content_text(mapping(choice.get("delta")).get("content")))
+                    delta = mapping(choice.get("delta"))
+                    calls.feed(delta.get("tool_calls"))
+                    text = thoughts.feed(content_text(delta.get("content")))
                     if text.strip() or (text and has_text):
                         has_text = True
                         yield AnswerDelta(text=text)
         if rest := thoughts.finish():
             has_text = True
             yield AnswerDelta(text=rest)
-        self._check_end(reason, has_text=has_text)
         tokens = pictures.picture_tokens(self._model, frames, self._detail)
-        yield AnswerEnd(
-            reason=_REASONS.get(reason or "", FinishReason.COMPLETE),
-            usage=usage_of_tokens(self._endpoint, self._model, usage, image_tokens=tokens),
-        )
+        used = usage_of_tokens(self._endpoint, self._model, usage, image_tokens=tokens)
+        made = calls.finish()
+        if calls.has_any and not made and not has_text and prompt.tools and capabilities.accepts("tools"):
+            async for item in self._without_tools(prompt, frames, capabilities, used):
+                yield item
+            return
+        self._check_end(reason, has_text=has_text or bool(made))
+        for call in made:
+            yield call
+        ended = FinishReason.TOOLS if made else _REASONS.get(reason or "", FinishReason.COMPLETE)
+        yield AnswerEnd(reason=ended, usage=used)
+
+    async def _without_tools(
+        self, prompt: Prompt, frames: Sequence[Frame], capabilities: Capabilities, used: Usage
+    ) -> AsyncGenerator[Item]:
+        """For a model that calls what it may not: asked again, with what was found as evidence."""
+        async with aclosing(self._stream(prompt, frames, capabilities.without("tools"))) as items:
+            async for item in items:
+                yield replace(item, usage=_sum(used, item.usage)) if isinstance(item, AnswerEnd) else item
 
     def _check_end(self, reason: str | None, *, has_text: bool) -> None:
         """A stream that just ends was cut; one without words is no answer."""
@@ -129,14 +153,19 @@ class OpenAIChatModel:
         raise malformed(self._endpoint)
 
     def _body(self, prompt: Prompt, frames: Sequence[Frame], capabilities: Capabilities) -> dict[str, object]:
+        has_tools = bool(prompt.tools) and capabilities.accepts("tools")
+        if not prompt.may_call and not capabilities.accepts("tool_choice"):
+            has_tools = False
+        found = "" if has_tools else tool_calls.in_words(prompt.results)
+        evidence = f"{prompt.evidence}\n\n{found}" if found else prompt.evidence
         content = (
             [
-                {"type": "text", "text": prompt.evidence},
+                {"type": "text", "text": evidence},
                 *pictures.picture_parts(frames, self._detail, capabilities),
                 {"type": "text", "text": prompt.question.text},
             ]
             if frames
-            else f"{prompt.evidence}\n\n{prompt.question.text}"
+            else f"{evidence}\n\n{prompt.question.text}"
         )
         body = chat_body(
             model=self._model,
@@ -145,10 +174,28 @@ class OpenAIChatModel:
             max_tokens=prompt.max_output_tokens,
             settings=self._settings,
             capabilities=capabilities,
+            since=tool_calls.messages(prompt.results) if has_tools else (),
         )
+        if has_tools:
+            body["tools"] = tool_calls.definitions(prompt.tools)
+            if not prompt.may_call:
+                body["tool_choice"] = "none"
         if capabilities.accepts("stream_options"):
             body["stream_options"] = {"include_usage": True}
         return body
+
+
+def _sum(one: Usage, other: Usage) -> Usage:
+    """Of two requests to the same model."""
+    cost = None if one.cost_usd is None or other.cost_usd is None else one.cost_usd + other.cost_usd
+    return replace(
+        other,
+        requests=one.requests + other.requests,
+        input_tokens=one.input_tokens + other.input_tokens,
+        output_tokens=one.output_tokens + other.output_tokens,
+        image_tokens=one.image_tokens + other.image_tokens,
+        cost_usd=cost,
+    )
 
 
 def _thinned(frames: tuple[Frame, ...], limit: int) -> tuple[Frame, ...]:

@@ -40,11 +40,13 @@ def chat_body(
     max_tokens: int,
     settings: ChatSettings,
     capabilities: Capabilities,
+    since: Sequence[Mapping[str, object]] = (),
 ) -> dict[str, object]:
-    """The body of a request: our rules in the system role, everything else in one user message."""
+    """The body of a request: our rules in the system role, everything else in one user message; `since` are the
+    messages that came after it."""
     body: dict[str, object] = {
         "model": model,
-        "messages": [{"role": "system", "content": rules}, {"role": "user", "content": content}],
+        "messages": [{"role": "system", "content": rules}, {"role": "user", "content": content}, *since],
     }
     if capabilities.token_params:
         body[capabilities.token_params[0]] = max_tokens

@@ -36,17 +36,21 @@ _PARAMETERS = (
     "max_completion_tokens",
     "max_tokens",
     "response_format",
+    "encoding_format",
     "stream_options",
     "reasoning_effort",
     "temperature",
     "timestamp_granularities",
     "detail",
+    "dimensions",
     "instructions",
     "keywords",
     "languages",
     "language",
     "prompt",
     "speed",
+    "tool_choice",
+    "tools",
     "voice",
 )
 _UNMISTAKABLE = frozenset(name for name in _PARAMETERS if "_" in name) | {"temperature"}
@@ -61,6 +65,12 @@ _IMAGE_WORDS = re.compile(
     re.IGNORECASE,
 )
 _IMAGE_COUNT = re.compile(r"at most (\d+) images?\b|at most (\d+) image\(s\)", re.I)
+# Servers and models that call nothing say so in words of their own, with whatever status.
+_NO_TOOLS = re.compile(
+    r"not support tools|tool choice requires|tools param requires|endpoints found that support tool use"
+    r"|supplied: tools\b|tool[ _]call(s|ing)? (is|are) not (supported|enabled)",
+    re.I,
+)
 _ONE_IMAGE = re.compile(r"(only (one|a single|1) image|single image only|multiple images)", re.I)
 
 
@@ -164,6 +174,8 @@ class _Reason:
     @property
     def parameter(self) -> str | None:
         """The first of our parameters that the server names."""
+        if _NO_TOOLS.search(self.message):
+            return "tools"
         if self.named:
             parts = re.split(r"[^a-z_]+", self.named.lower())
             return next((name for name in reversed(parts) if name in _PARAMETERS), None)
@@ -194,6 +206,8 @@ def _from_reason(reason: _Reason, endpoint: Endpoint) -> ProviderError:
             category=ProviderCategory.AUTH,
             request_id=request_id,
         )
+    if status != 429 and _NO_TOOLS.search(reason.message):
+        return _rejection(reason, endpoint)
     if reason.says(_GONE_CODES):
         return _gone(endpoint, request_id)
     if status in (405, 501) or (status == 404 and reason.is_about_the_path):

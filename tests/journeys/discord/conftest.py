@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from bot.database.engine import open_database
+from bot.database.where import Where
 from bot.discord_io.client import KibitzClient
 from tests import clips
+from tests.databases import holds
 from tests.journeys.discord.eyes import AttentiveMind
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, NotSeenError, Person, VoiceMessage
 from tests.simulator.openai_server import HonestMind, OpenAIEmulator
@@ -20,6 +23,7 @@ from tests.simulator.openai_server.sound import decode_sound
 from tests.simulator.running import running_bot
 
 StartBot = Callable[..., AbstractAsyncContextManager[KibitzClient]]
+StartOn = Callable[[Where], StartBot]
 MakeClip = Callable[..., Path]
 MakeSound = Callable[[str, HonestMind], Awaitable[Path]]
 
@@ -48,8 +52,12 @@ def decency(discord: DiscordServer, refused: Counter[int]) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-async def tidiness(discord: DiscordServer, cloud: OpenAIEmulator, tmp_path: Path) -> AsyncIterator[None]:
+async def tidiness(
+    request: pytest.FixtureRequest, discord: DiscordServer, cloud: OpenAIEmulator, tmp_path: Path
+) -> AsyncIterator[None]:
     """The bot leaves nothing behind: no task, no child process, no folder of a job."""
+    if "where" in request.fixturenames:
+        request.getfixturevalue("where")  # its server is a process that stays
     before = _children()
     yield
     try:
@@ -110,6 +118,34 @@ def start(discord: DiscordServer, cloud: OpenAIEmulator, tmp_path: Path) -> Star
         return running_bot(discord, cloud, tmp_path / "data", **settings)
 
     return started
+
+
+@pytest.fixture
+def start_on(discord: DiscordServer, cloud: OpenAIEmulator) -> StartOn:
+    """`start` for a database of tests/databases.py: `start_on(where)`."""
+
+    def of(where: Where) -> StartBot:
+        def started(**settings: object) -> AbstractAsyncContextManager[KibitzClient]:
+            return running_bot(discord, cloud, where.directory, DATA__URL=where.url or "", **settings)
+
+        return started
+
+    return of
+
+
+async def eventually(look: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until the bot has taken in what it was told, which shows nowhere on Discord."""
+    async with asyncio.timeout(20):
+        while True:
+            if await look():
+                return
+            await asyncio.sleep(0.02)
+
+
+async def is_kept(where: Where, words: str) -> bool:
+    """Whether the data of a bot that has stopped still holds these words anywhere."""
+    async with open_database(where) as database:
+        return await holds(where, database, words)
 
 
 @pytest.fixture

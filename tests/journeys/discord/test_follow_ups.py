@@ -5,12 +5,21 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.journeys.discord.conftest import MakeClip, MakeSound, StartBot
+from bot.database.where import Where
+from tests.databases import POSTGRESQL, SQLITE, only
+from tests.journeys.discord.conftest import MakeClip, MakeSound, StartBot, StartOn
 from tests.journeys.discord.eyes import AttentiveMind, bill, labels, words
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, Message, Person, VoiceMessage
 from tests.simulator.openai_server import OpenAIEmulator
 
 pytestmark = pytest.mark.usefixtures("attentive")
+
+in_time = pytest.mark.parametrize(
+    ("where", "again"),
+    [(SQLITE, "at once"), (SQLITE, "after a restart"), (POSTGRESQL, "after a restart")],
+    indirect=True,
+)
+"""At once or after a restart, on both databases where more is read from them."""
 
 Again = Callable[[], Awaitable[None]]
 Check = Callable[[Message], Awaitable[None]]
@@ -20,7 +29,12 @@ RED = "The picture is red, of medium brightness [0:00]. tone 440 hertz [0:00]."
 BLUE = "The picture is blue, dark [0:00]. tone 660 hertz [0:00]."
 
 
-@pytest.fixture(params=["at once", "after a restart"])
+@pytest.fixture
+def start(start_on: StartOn, where: Where) -> StartBot:
+    return start_on(where)
+
+
+@pytest.fixture
 async def again(request: pytest.FixtureRequest, start: StartBot, general: Channel) -> AsyncIterator[Again]:
     """What comes between two questions: nothing, or a restart of the bot, which has its data and nothing else."""
     async with AsyncExitStack() as stack:
@@ -77,6 +91,7 @@ async def talk(
     return begun
 
 
+@in_time
 async def test_a_reply_to_the_older_answer(talk: Talk, ben: Person) -> None:
     question = await ben.post("And now?", reply_to=talk.red[1])
     answer = await talk.discord.bot.reply(question)
@@ -85,6 +100,7 @@ async def test_a_reply_to_the_older_answer(talk: Talk, ben: Person) -> None:
     assert "What is blue?" not in talk.told_the_model
 
 
+@in_time
 async def test_a_reply_with_a_mention_to_the_message_that_asked(talk: Talk, anna: Person) -> None:
     """That message mentions the bot, so the bot may read it even without the right to read messages."""
     answer = await talk.discord.bot.reply(await anna.post("@bot And now?", reply_to=talk.red[0]))
@@ -92,16 +108,19 @@ async def test_a_reply_with_a_mention_to_the_message_that_asked(talk: Talk, anna
     assert bill(talk.cloud) == {"captions": 2, "transcripts": 2, "answers": 3}
 
 
+@in_time
 async def test_a_mention_means_the_latest(talk: Talk, anna: Person) -> None:
     answer = await talk.discord.bot.reply(await anna.post("@bot And now?", to=talk.general))
     talk.check(answer, "And now?", BLUE)
 
 
+@in_time
 async def test_a_command_means_the_latest(talk: Talk, anna: Person) -> None:
     answer = await (await anna.slash("ask", question="And now?", to=talk.general)).reply()
     talk.check(answer, "And now?", BLUE)
 
 
+@in_time
 async def test_the_button_below_the_older_answer(talk: Talk, ben: Person) -> None:
     opened = await ben.press(talk.red[1], "Ask more")
     assert opened.modal is not None
@@ -111,12 +130,14 @@ async def test_the_button_below_the_older_answer(talk: Talk, ben: Person) -> Non
     assert answer in talk.general.seen_by(ben)
 
 
+@in_time
 async def test_the_menu_of_the_older_answer(talk: Talk, ben: Person) -> None:
     opened = await ben.menu("Ask about this", talk.red[1])
     answer = await (await ben.submit(opened, {"Your question": "And now?"})).reply()
     talk.check(answer, "And now?", RED)
 
 
+@in_time
 @pytest.mark.parametrize("started_on", ["clip", "answer"])
 async def test_a_thread(started_on: str, talk: Talk, anna: Person) -> None:
     thread = await anna.start_thread(talk.red[0 if started_on == "clip" else 1], "The red one")
@@ -129,12 +150,14 @@ async def test_a_thread(started_on: str, talk: Talk, anna: Person) -> None:
     assert 'EARLIER asked "And now?"' in talk.told_the_model
 
 
+@in_time
 async def test_a_thread_on_something_else_knows_of_no_clip(talk: Talk, anna: Person) -> None:
     thread = await anna.start_thread(await anna.post("a word", to=talk.general), "Other things")
     answer = await talk.discord.bot.reply(await anna.post("@bot And now?", to=thread))
     assert words(answer) == f"«And now?» {NOTHING_SEEN}"
 
 
+@in_time
 async def test_another_channel_knows_of_nothing(talk: Talk, club: Guild, anna: Person) -> None:
     quiet = club.channel("quiet")
     asked = await talk.discord.bot.reply(await anna.post("@bot And now?", to=quiet))
@@ -147,6 +170,7 @@ async def test_another_channel_knows_of_nothing(talk: Talk, club: Guild, anna: P
     assert bill(talk.cloud) == {"captions": 2, "transcripts": 2, "answers": 4}
 
 
+@in_time
 async def test_a_clip_posted_again_by_somebody_else_elsewhere(
     talk: Talk, club: Guild, ben: Person, clip: MakeClip
 ) -> None:
@@ -159,6 +183,7 @@ async def test_a_clip_posted_again_by_somebody_else_elsewhere(
     assert "EARLIER asked" not in talk.told_the_model
 
 
+@in_time
 async def test_a_clip_posted_again_in_another_server(talk: Talk, ben: Person, clip: MakeClip) -> None:
     other = talk.discord.guild("Chess club")
     other.member(ben)
@@ -169,6 +194,7 @@ async def test_a_clip_posted_again_in_another_server(talk: Talk, ben: Person, cl
     assert "EARLIER asked" not in talk.told_the_model
 
 
+@in_time
 async def test_direct_messages_go_on_without_replying(
     again: Again, anna: Person, clip: MakeClip, discord: DiscordServer, cloud: OpenAIEmulator
 ) -> None:
@@ -183,6 +209,7 @@ async def test_direct_messages_go_on_without_replying(
     assert bill(cloud) == {"captions": 1, "transcripts": 1, "answers": 3}
 
 
+@in_time
 async def test_direct_messages_of_one_person_are_not_those_of_another(
     again: Again, anna: Person, ben: Person, clip: MakeClip, discord: DiscordServer
 ) -> None:
@@ -192,24 +219,26 @@ async def test_direct_messages_of_one_person_are_not_those_of_another(
     assert words(answer) == f"«And now?» {NOTHING_SEEN}"
 
 
+@in_time
 async def test_an_older_answer_replied_to_again_begins_a_branch(
     again: Again, general: Channel, anna: Person, clip: MakeClip, discord: DiscordServer, cloud: OpenAIEmulator
 ) -> None:
-    first = await (await anna.slash("ask", question="Question one", clip=clip("red"), to=general)).reply()
-    second = await discord.bot.reply(await anna.post("Question two", reply_to=first))
+    first = await (await anna.slash("ask", question="Apples", clip=clip("red"), to=general)).reply()
+    second = await discord.bot.reply(await anna.post("Bananas", reply_to=first))
     await again()
-    branch = await discord.bot.reply(await anna.post("Question three", reply_to=first))
-    assert words(branch) == f"«Question three» {RED}"
-    assert 'EARLIER asked "Question one"' in cloud.answers[-1].text
-    assert "Question two" not in cloud.answers[-1].text
+    branch = await discord.bot.reply(await anna.post("Cherries", reply_to=first))
+    assert words(branch) == f"«Cherries» {RED}"
+    assert 'EARLIER asked "Apples"' in cloud.answers[-1].text
+    assert "Bananas" not in cloud.answers[-1].text
     form = await anna.press(second, "Ask more")
-    trunk = await (await anna.submit(form, {"Your question": "Question four"})).reply()
-    assert words(trunk) == f"«Question four» {RED}"
-    assert 'EARLIER asked "Question two"' in cloud.answers[-1].text
-    assert "Question three" not in cloud.answers[-1].text
+    trunk = await (await anna.submit(form, {"Your question": "Dates"})).reply()
+    assert words(trunk) == f"«Dates» {RED}"
+    assert 'EARLIER asked "Bananas"' in cloud.answers[-1].text
+    assert "Cherries" not in cloud.answers[-1].text
     assert bill(cloud) == {"captions": 1, "transcripts": 1, "answers": 4}
 
 
+@only(SQLITE)
 @pytest.mark.usefixtures("bot")
 class TestAnythingTheBotPostedCanBeRepliedTo:
     """It is about the clip that the message was about, though another one came up in the channel since."""
@@ -265,6 +294,7 @@ class TestAnythingTheBotPostedCanBeRepliedTo:
         await comes_back_to_red(last)
 
 
+@in_time
 async def test_a_spoken_question_of_before_is_known(
     again: Again,
     say: MakeSound,

@@ -56,11 +56,12 @@ class TestThePanel:
             "Voice: as configured",
             "Spoken answers: when asked for",
             "I answer: when called: mention, reply, command",
+            "I remember: 30 days, as configured",
             "May ask: everyone",
             "May have it spoken: everyone",
         ]
         assert labels(panel) == ["Voice…", "Who may use me…", "Back to the defaults"]
-        assert len(panel.selects) == 3
+        assert len(panel.selects) == 4
         assert general.seen_by(anna) == ()
         only_here = await opened(otto, general, "channel")
         assert only_here.content.splitlines()[0] == "**Settings of this channel**"
@@ -79,6 +80,7 @@ class TestThePanel:
         await pick(otto, panel, "Language of answers: Deutsch · German")
         await pick(otto, panel, "Spoken answers: always")
         await pick(otto, panel, "I answer: commands only")
+        await pick(otto, panel, "I remember: 7 days")
         await give_voice(otto, panel, "nova")
         await turned(panel, otto.press(panel, "Who may use me…"))
         assert labels(panel) == ["Back"]
@@ -90,6 +92,7 @@ class TestThePanel:
             "Voice: `nova`",
             "Spoken answers: always",
             "I answer: commands only",
+            "I remember: 7 days",
             f"May ask: {fans.mention}",
             f"May have it spoken: {fans.mention}",
         ]
@@ -294,7 +297,8 @@ class TestHelp:
             told = await (await anna.slash("help", to=general)).reply()
         assert told.content.startswith("I watch clips, listen to them and answer questions about them")
         assert "@Kibitz what does the sign say?" in told.content
-        for command in ("/ask", "/summarize", "/transcribe", "/timeline", "/storyboard", "/settings", "/privacy"):
+        known = "ask summarize transcribe timeline storyboard settings privacy memory forget export optout"
+        for command in (f"/{name}" for name in known.split()):
             assert command in told.content
         assert "Reply to anybody's clip" not in told.content, "the bot may not read those"
         assert general.seen_by(ben) == ()
@@ -319,6 +323,22 @@ class TestHelp:
         async with start():
             told = await (await anna.slash("privacy", to=anna.direct())).reply()
         assert "somebody who has not left a name" in told.content
+
+
+class TestTheGreeting:
+    @pytest.mark.usefixtures("bot")
+    async def test_says_what_is_remembered_and_who_gets_it(self, discord: DiscordServer, cloud: OpenAIEmulator) -> None:
+        for name, denied in (("Chess club", ()), ("Closed club", ("send_messages",))):
+            guild = discord.guild(name, bot=False)
+            guild.system_channel = guild.channel("welcome", deny_everyone=denied)
+            guild.add_bot()
+        greeting = await discord.bot.next_message()
+        assert greeting.channel.guild is not None
+        assert greeting.channel.guild.name == "Chess club"
+        assert f"goes to `{cloud.base_url}`, and I remember it in words, for up to 30 days" in greeting.content
+        for command in ("/privacy", "/forget", "/optout", "/help"):
+            assert command in greeting.content
+        assert len(discord.bot.messages()) == 1
 
 
 LATIN = re.compile(r"[A-Za-z]{2,}")
@@ -411,7 +431,7 @@ class TestInChinese:
         assert words(refused) == "⚠️ 没有可看的片段。请附上一个，或回复带片段的消息。"
 
     @pytest.mark.usefixtures("kibitz")
-    @pytest.mark.parametrize("command", ["帮助", "隐私", "设置"])
+    @pytest.mark.parametrize("command", ["帮助", "隐私", "设置", "记忆 显示", "导出", "退出记忆", "加入记忆"])
     async def test_what_the_other_commands_say(self, command: str, mei: Person, general: Channel) -> None:
         answer = await (await mei.slash(command, to=general)).reply()
         assert in_chinese(answer.content), answer.content
@@ -428,7 +448,7 @@ class TestInChinese:
             or (item.get("description") and not in_chinese(item["description_localizations"]["zh-CN"]))
         ]
         assert plain == []
-        assert len(commands) == 11
+        assert len(commands) == 17
 
     async def test_a_place_set_to_chinese(
         self, start: StartBot, otto: Person, anna: Person, photo: Path, general: Channel, discord: DiscordServer

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -142,6 +143,12 @@ class Gateway:
         data = {"id": str(message.id), "channel_id": str(channel.id), **_guild_id(channel)}
         intents = _by_place(channel, GUILD_MESSAGES, DIRECT_MESSAGES)
         self.tell("MESSAGE_DELETE", data, guild=channel.guild, intents=intents, channel=channel)
+
+    def deleted_in_bulk(self, messages: Sequence[Message]) -> None:
+        channel = messages[0].channel
+        data = {"ids": [str(each.id) for each in messages], "channel_id": str(channel.id), **_guild_id(channel)}
+        intents = _by_place(channel, GUILD_MESSAGES, DIRECT_MESSAGES)
+        self.tell("MESSAGE_DELETE_BULK", data, guild=channel.guild, intents=intents, channel=channel)
 
     def reaction(self, name: str, message: Message, account: Any, emoji: str) -> None:
         channel = message.channel

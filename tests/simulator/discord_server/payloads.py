@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tests.simulator.discord_server.world import Account, World
 
 MESSAGE_CONTENT = 1 << 15
+_VOICE, _FORUM = 2, 15
 _NAMELESS = {"avatar": None, "banner": None, "accent_color": None, "avatar_decoration_data": None, "clan": None}
 
 
@@ -98,6 +99,11 @@ def channel_json(channel: "Channel") -> dict[str, Any]:
         ]
         position = channel.guild.channels.index(channel) if channel in channel.guild.channels else 0
         body |= {"parent_id": None, "position": position, "permission_overwrites": overwrites, "nsfw": False}
+        if channel.type == _VOICE:
+            return body | {"bitrate": 64_000, "user_limit": 0, "rtc_region": None}
+        if channel.type == _FORUM:
+            forum = {"available_tags": [], "default_reaction_emoji": None, "default_sort_order": None}
+            return body | {"topic": None, "default_forum_layout": 0, **forum}
         return body | {"topic": None}
     return body | {
         "parent_id": str(channel.parent.id),
@@ -115,6 +121,11 @@ def channel_json(channel: "Channel") -> dict[str, Any]:
     }
 
 
+def thread_member_json(thread: "Channel", account: "Account") -> dict[str, Any]:
+    joined = timestamp(thread.world.clock())
+    return {"id": str(thread.id), "user_id": str(account.id), "join_timestamp": joined, "flags": 0}
+
+
 def partial_channel_json(channel: "Channel", permissions: int) -> dict[str, Any]:
     return {**channel_json(channel), "permissions": str(permissions)}
 
@@ -126,7 +137,8 @@ def guild_json(guild: "Guild") -> dict[str, Any]:
     threads = [
         channel
         for channel in guild.world.channels.values()
-        if channel.guild is guild and channel.is_thread and not channel.archived and not channel.deleted
+        if channel.guild is guild and channel.is_thread and not (channel.archived or channel.deleted)
+        if channel.bot_sees
     ]
     return {
         **rest_guild_json(guild),
@@ -161,7 +173,7 @@ def rest_guild_json(guild: "Guild") -> dict[str, Any]:
         "region": "us-east",
         "afk_channel_id": None,
         "afk_timeout": 300,
-        "system_channel_id": None,
+        "system_channel_id": str(guild.system_channel.id) if guild.system_channel else None,
         "system_channel_flags": 0,
         "widget_enabled": False,
         "widget_channel_id": None,

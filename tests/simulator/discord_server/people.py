@@ -1,5 +1,6 @@
 """A person at their Discord client: posts, replies, uses commands, presses buttons, fills in forms."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,8 @@ from tests.simulator.discord_server.interactions import (
 from tests.simulator.discord_server.mentions import find_mentions
 from tests.simulator.discord_server.messages import VOICE, Message, parts_of
 from tests.simulator.discord_server.options import Resolved, as_upload, find_command, slash_data
-from tests.simulator.discord_server.places import Channel, direct_channel, private_channel
-from tests.simulator.discord_server.uploads import Upload, VoiceMessage
+from tests.simulator.discord_server.places import FORUM, PRIVATE_THREAD, Channel, direct_channel, private_channel
+from tests.simulator.discord_server.uploads import File, Upload, VoiceMessage
 from tests.simulator.discord_server.world import Account, ImpossibleError, World
 
 _REAL_SECONDS = 20.0
@@ -40,6 +41,7 @@ class Person(Account):
         reply_to: Message | None = None,
         mention_bot: bool = False,
         ping: bool = True,
+        id: int | None = None,
     ) -> Message:
         """`@bot` in the text becomes a mention. `ping`: a reply pings whom it replies to. Without `to` it goes where
         the message replied to is, or into the first channel of the first server."""
@@ -65,6 +67,8 @@ class Person(Account):
         mentions = find_mentions(
             self.world, content=content, channel=channel, author=self, allowed=allowed, replied_to=replied
         )
+        if channel.is_thread and self.world.bot in mentions.users:
+            channel.invite(self.world.bot)
         return self.world.post(
             channel=channel,
             author=self,
@@ -74,6 +78,7 @@ class Person(Account):
             file_list=self.world.keep(uploads, channel),
             flags=VOICE if sounds else 0,
             reference=reply_to,
+            id=id,
         )
 
     async def dm(self, content: str = "", *files: Attached, reply_to: Message | None = None) -> Message:
@@ -91,22 +96,38 @@ class Person(Account):
         self._may(to, may.SEND_MESSAGES)
         return self.world.post(channel=to, author=self, forwarded=message)
 
-    async def edit(self, message: Message, content: str) -> None:
+    async def edit(self, message: Message, content: str | None = None, *, without: Iterable[File] = ()) -> None:
+        """`content` None: the words stay. `without`: files that are taken off."""
         if message.author is not self:
             raise ImpossibleError("only one's own messages can be edited")
-        content = content.replace("@bot", self.world.bot.mention)
+        if message.is_voice_message:
+            raise ImpossibleError("a voice message cannot be edited")
+        content = (message.content if content is None else content).replace("@bot", self.world.bot.mention)
+        kept = [file for file in message.file_list if file not in tuple(without)]
+        if not content and not kept:
+            raise ImpossibleError("a message cannot be edited to nothing")
+        if len(content) > 2000:
+            raise ImpossibleError(f"{len(content)} characters: a message has at most 2000")
         replied = message.reference.author if message.reference is not None else None
         pinged_before = replied in message.mentions.users if replied is not None else False
         allowed: dict[str, Any] = {"parse": ["users", "roles", "everyone"], "replied_user": pinged_before}
         mentions = find_mentions(
             self.world, content=content, channel=message.channel, author=self, allowed=allowed, replied_to=replied
         )
+        message.file_list = kept
         self.world.edit(message, content=content, mentions=mentions)
 
     async def delete(self, message: Message) -> None:
         if message.author is not self:
             self._may(message.channel, may.MANAGE_MESSAGES)
         self.world.delete(message)
+
+    async def purge(self, *messages: Message) -> None:
+        """Many of one channel at once, as moderators do with the help of another bot."""
+        if not 2 <= len(messages) <= 100 or len({message.channel.id for message in messages}) != 1:
+            raise ImpossibleError("2 to 100 messages of one channel are deleted at once")
+        self._may(messages[0].channel, may.MANAGE_MESSAGES)
+        self.world.purge(messages)
 
     async def react(self, message: Message, emoji: str) -> None:
         who = message.reacted.setdefault(emoji, [])
@@ -128,6 +149,22 @@ class Person(Account):
             raise ImpossibleError("a thread's name has 1 to 100 characters")
         self._may(message.channel, may.PUBLIC_THREADS)
         return message.channel.open_thread(name=title, owner=self, starter=message)
+
+    async def start_private_thread(self, channel: Channel, title: str, *guests: Account) -> Channel:
+        """Whoever is mentioned in it later comes in as well."""
+        self._may(channel, may.PRIVATE_THREADS)
+        thread = channel.open_thread(name=title, owner=self, type=PRIVATE_THREAD)
+        for guest in guests:
+            thread.invite(guest)
+        return thread
+
+    async def start_post(self, forum: Channel, title: str, content: str = "", *files: Attached) -> Message:
+        """A new post in a forum: a thread whose first message has its id."""
+        if forum.type != FORUM:
+            raise ImpossibleError(f"{forum.name!r} is no forum")
+        self._may(forum, may.SEND_MESSAGES)
+        thread = forum.open_thread(name=title, owner=self)
+        return await self.post(content, *files, to=thread, id=thread.id)
 
     async def slash(
         self, name: str, *, to: Channel | None = None, user_install: bool | None = None, **options: Any

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.simulator.discord_server.interactions import Interaction
     from tests.simulator.discord_server.people import Person
 
-TEXT, DIRECT, VOICE, GROUP, PUBLIC_THREAD = 0, 1, 2, 3, 11
+TEXT, DIRECT, VOICE, GROUP, PUBLIC_THREAD, PRIVATE_THREAD, FORUM = 0, 1, 2, 3, 11, 12, 15
 GUILDS = 1 << 0
 GUILD_MEMBERS = 1 << 1
 _DIRECT = may.ALL & ~(may.ADMINISTRATOR | may.MANAGE_MESSAGES)
@@ -45,7 +45,8 @@ class Member:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Channel:
-    """A text channel, a thread (`parent` set), a direct message with the bot, or a private one without it."""
+    """A text channel, a voice channel with its chat, a forum, a thread (`parent` set), a direct message with the bot,
+    or a private one without it."""
 
     world: World = field(repr=False)
     id: int
@@ -87,9 +88,20 @@ class Channel:
     def bot_sees(self) -> bool:
         if self.guild is None:
             return self.is_direct
-        return self.guild.has_bot and bool(self.permissions_of(self.world.bot) & may.VIEW_CHANNEL)
+        return self.guild.has_bot and self.lets_in(self.world.bot)
+
+    def lets_in(self, account: Account) -> bool:
+        """Whether they see what is said here; in the chat of a voice channel that takes the right to connect, too."""
+        needed = may.VIEW_CHANNEL | (may.CONNECT if self.type == VOICE else 0)
+        return self.permissions_of(account) & needed == needed
 
     def permissions_of(self, account: Account) -> int:
+        """A private thread is for its members and those who manage threads."""
+        granted = self._granted(account)
+        is_closed = self.type == PRIVATE_THREAD and account not in self.thread_members
+        return 0 if is_closed and not granted & may.MANAGE_THREADS else granted
+
+    def _granted(self, account: Account) -> int:
         if self.guild is None:
             return _DIRECT if account in self.recipients else 0
         member = self.guild.members.get(account.id)
@@ -127,10 +139,18 @@ class Channel:
         self.world.gateway.tell("CHANNEL_UPDATE", payloads.channel_json(self), guild=self.guild, intents=GUILDS)
 
     def delete(self) -> None:
+        """Its threads go with it, without an event of their own."""
         assert self.guild is not None
-        self.deleted = True
-        name = "THREAD_DELETE" if self.is_thread else "CHANNEL_DELETE"
-        self.world.gateway.tell(name, payloads.channel_json(self), guild=self.guild, intents=GUILDS)
+        whole = payloads.channel_json(self)
+        if self.is_thread:
+            known = {key: whole[key] for key in ("id", "guild_id", "parent_id", "type")}
+            self.world.gateway.tell("THREAD_DELETE", known, guild=self.guild, intents=GUILDS, channel=self)
+        else:
+            self.world.gateway.tell("CHANNEL_DELETE", whole, guild=self.guild, intents=GUILDS)
+        for place in self.world.channels.values():
+            if place is self or place.parent is self:
+                place.deleted = True
+        self.world.changed()
 
     def archive(self, *, locked: bool = False) -> None:
         assert self.is_thread
@@ -139,17 +159,19 @@ class Channel:
 
     def seen_by(self, person: Account) -> tuple[Message, ...]:
         """What that person's client shows, in order; ephemeral messages to them included."""
-        if not self.permissions_of(person) & may.VIEW_CHANNEL:
+        if not self.lets_in(person):
             return ()
         return tuple(message for message in self.messages if message.is_seen_by(person))
 
-    def open_thread(self, *, name: str, owner: Account, starter: Message | None = None) -> "Channel":
+    def open_thread(
+        self, *, name: str, owner: Account, starter: Message | None = None, type: int = PUBLIC_THREAD
+    ) -> "Channel":
         assert self.guild is not None
         thread = Channel(
             world=self.world,
             id=starter.id if starter else self.world.snowflakes.next(),
             name=name,
-            type=PUBLIC_THREAD,
+            type=type,
             guild=self.guild,
             parent=self,
             owner=owner,
@@ -165,6 +187,16 @@ class Channel:
         self.world.changed()
         return thread
 
+    def invite(self, account: Account) -> None:
+        """Into a thread. A bot that could not see it hears of it as of a new one."""
+        assert self.guild is not None
+        if account in self.thread_members:
+            return
+        self.thread_members.append(account)
+        if account is self.world.bot and self.type == PRIVATE_THREAD:
+            payload = {**payloads.channel_json(self), "member": payloads.thread_member_json(self, account)}
+            self.world.gateway.tell("THREAD_CREATE", payload, guild=self.guild, intents=GUILDS, channel=self)
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Guild:
@@ -176,6 +208,7 @@ class Guild:
     locale: str = "en-US"
     everyone: int = may.EVERYONE
     owner: Account | None = None
+    system_channel: "Channel | None" = field(default=None, repr=False)
     roles: dict[int, Role] = field(default_factory=dict, repr=False)
     members: dict[int, Member] = field(default_factory=dict, repr=False)
     channels: list[Channel] = field(default_factory=list, repr=False)
@@ -273,7 +306,9 @@ class Guild:
         )
         self.roles[role.id] = role
         self.join(bot, roles=[role])
-        self.world.gateway.tell("GUILD_CREATE", payloads.guild_json(self), guild=self, intents=GUILDS)
+        joined = payloads.guild_json(self)
+        del joined["unavailable"]  # told of servers that were known before
+        self.world.gateway.tell("GUILD_CREATE", joined, guild=self, intents=GUILDS)
 
     def remove_bot(self) -> None:
         if not self.has_bot:

@@ -97,10 +97,10 @@ async def _join_thread(call: Call) -> None:
 
 async def _thread_member(call: Call) -> Any:
     channel = call.world.channel(call.ids["channel_id"])
-    if not any(account.id == call.ids["user_id"] for account in channel.thread_members):
+    account = next((each for each in channel.thread_members if each.id == call.ids["user_id"]), None)
+    if account is None:
         raise refusals.unknown_member()
-    joined = "2026-11-25T00:00:00+00:00"
-    return {"id": str(channel.id), "user_id": str(call.ids["user_id"]), "join_timestamp": joined, "flags": 0}
+    return payloads.thread_member_json(channel, account)
 
 
 async def _guild(call: Call) -> Any:

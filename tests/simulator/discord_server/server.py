@@ -154,6 +154,10 @@ class DiscordServer:
         """Addresses of its files that were given out so far stop working."""
         self.world.expire(what.files)
 
+    def unfurl(self, message: Message) -> None:
+        """Discord adds what a link in a message leads to; the bot hears of an update, nobody has edited anything."""
+        self.world.unfurl(message)
+
     def fail(
         self,
         route: str,

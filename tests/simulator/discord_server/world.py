@@ -1,7 +1,7 @@
 """Everything the simulated Discord knows, in one place: accounts, servers, channels, messages, interactions."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -158,11 +158,12 @@ class World:
         content: str = "",
         mentions: Mentions | None = None,
         tell: bool = True,
+        id: int | None = None,
         **facts: Any,
     ) -> Message:
-        """Puts a message into a channel and tells the bot of it; no rule is checked here."""
+        """Puts a message into a channel and tells the bot of it; no rule is checked here. `id` None: a new one."""
         message = Message(
-            id=self.snowflakes.next(),
+            id=id or self.snowflakes.next(),
             channel=channel,
             author=author,
             by_bot=author is self.bot,
@@ -195,6 +196,20 @@ class World:
         message.deleted = True
         message.deleted_at_seconds = self.now()
         self.gateway.deleted(message)
+        self.changed()
+
+    def purge(self, messages: Sequence[Message]) -> None:
+        """Messages of one channel, at once."""
+        for message in messages:
+            message.deleted = True
+            message.deleted_at_seconds = self.now()
+        self.gateway.deleted_in_bulk(messages)
+        self.changed()
+
+    def unfurl(self, message: Message) -> None:
+        """Discord shows what a link in it leads to: the message is updated, and nobody has edited it."""
+        message.embeds = [*message.embeds, {"type": "link", "title": "What the link leads to"}]
+        self.gateway.message("MESSAGE_UPDATE", message)
         self.changed()
 
     def expire(self, files: Iterable[File]) -> None:

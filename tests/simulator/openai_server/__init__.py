@@ -3,7 +3,7 @@
 from tests.simulator.openai_server.faults import Cut, Reset, Rewrite, Stall, Status, StreamError, TruncatedJson
 from tests.simulator.openai_server.images import SeenImage, image_tokens
 from tests.simulator.openai_server.minds import HeardSegment, HonestMind, Mind, SeenPicture
-from tests.simulator.openai_server.records import Call, ChatCall, SpeechCall, TranscriptionCall
+from tests.simulator.openai_server.records import Call, ChatCall, EmbeddingCall, SpeechCall, TranscriptionCall
 from tests.simulator.openai_server.server import Delays, OpenAIEmulator
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "ChatCall",
     "Cut",
     "Delays",
+    "EmbeddingCall",
     "HeardSegment",
     "HonestMind",
     "Mind",

@@ -10,6 +10,7 @@ class Kind(StrEnum):
     TRANSCRIPTION = "transcription"
     SPEECH = "speech"
     REALTIME = "realtime"
+    EMBEDDING = "embedding"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,9 @@ OPENAI_MODELS: tuple[ModelCard, ...] = (
     ModelCard(id="tts-1", kind=Kind.SPEECH, shutdown=_SPEECH),
     ModelCard(id="tts-1-hd", kind=Kind.SPEECH, shutdown=_SPEECH),
     ModelCard(id="gpt-4o-mini-tts", kind=Kind.SPEECH, shutdown=_SPEECH),
+    ModelCard(id="text-embedding-3-small", kind=Kind.EMBEDDING),
+    ModelCard(id="text-embedding-3-large", kind=Kind.EMBEDDING),
+    ModelCard(id="text-embedding-ada-002", kind=Kind.EMBEDDING),
     ModelCard(id="gpt-realtime-2.1-mini", kind=Kind.REALTIME),
     ModelCard(id="gpt-realtime-2.1", kind=Kind.REALTIME),
     ModelCard(id="gpt-realtime-mini", kind=Kind.REALTIME, shutdown=date(2027, 1, 20)),

@@ -8,7 +8,18 @@ from typing import Any
 
 from tests.simulator.openai_server.refusals import Refusal
 
-ENDPOINTS = ("any", "models", "chat", "captions", "answers", "transcriptions", "speech", "handshake", "realtime")
+ENDPOINTS = (
+    "any",
+    "models",
+    "chat",
+    "captions",
+    "answers",
+    "transcriptions",
+    "speech",
+    "embeddings",
+    "handshake",
+    "realtime",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,3 +86,13 @@ class SpeechCall(Call):
     speed: float = 1.0
     instructions: str = field(repr=False, default="")
     audio_seconds: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True)
+class EmbeddingCall(Call):
+    """Texts whose meaning is wanted."""
+
+    texts: tuple[str, ...] = field(default=(), repr=False)
+    encoding_format: str = "float"
+    dimensions: int = 0
+    tokens: int = 0

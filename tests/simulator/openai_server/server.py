@@ -13,14 +13,14 @@ from typing import Any, Self, TypeVar
 
 from aiohttp import web
 
-from tests.simulator.openai_server import hearing, speaking
+from tests.simulator.openai_server import hearing, meaning, speaking
 from tests.simulator.openai_server.catalog import OPENAI_MODELS, Kind, ModelCard
 from tests.simulator.openai_server.chat import card_for, cut_to_limit, read_chat, split_tokens, think, usage_of
 from tests.simulator.openai_server.faults import Fault, FaultPlan, Rewrite
 from tests.simulator.openai_server.flavours import OPENAI, Flavour
 from tests.simulator.openai_server.minds import HonestMind, Mind
 from tests.simulator.openai_server.realtime import RealtimeSession, refusal_close_code
-from tests.simulator.openai_server.records import Call, ChatCall, SpeechCall, TranscriptionCall
+from tests.simulator.openai_server.records import Call, ChatCall, EmbeddingCall, SpeechCall, TranscriptionCall
 from tests.simulator.openai_server.refusals import Refusal, model_not_found, unknown_url
 from tests.simulator.openai_server.replies import DroppedError, Stream, before_work, drop, new_id, refuse, send_json
 from tests.simulator.openai_server.sound import (
@@ -47,6 +47,7 @@ class Delays:
     first_token: float = 0.0
     per_token: float = 0.0
     first_speech_byte: float = 0.0
+    embeddings: float = 0.0
 
 
 class OpenAIEmulator:
@@ -89,6 +90,7 @@ class OpenAIEmulator:
         app.router.add_post("/v1/chat/completions", self._route("chat", ChatCall, self._chat))
         app.router.add_post("/v1/audio/transcriptions", self._route("transcriptions", TranscriptionCall, self._hear))
         app.router.add_post("/v1/audio/speech", self._route("speech", SpeechCall, self._speak))
+        app.router.add_post("/v1/embeddings", self._route("embeddings", EmbeddingCall, self._embed))
         app.router.add_get("/v1/realtime", self._realtime)
         app.router.add_get("/props", self._props)
         app.router.add_route("*", "/{path:.*}", self._unknown)
@@ -130,9 +132,13 @@ class OpenAIEmulator:
         """Everything said, over REST and over the websocket."""
         return [call for call in self.requests if isinstance(call, SpeechCall)]
 
+    @property
+    def embeddings(self) -> list[EmbeddingCall]:
+        return [call for call in self.requests if isinstance(call, EmbeddingCall)]
+
     def fail(self, endpoint: str, *faults: Fault | None, at: int = 1, always: bool = False) -> None:
         """Plans faults for an endpoint: `models`, `chat` (or only its `captions` or `answers`), `transcriptions`,
-        `speech`, `handshake` and `realtime` (each response of a websocket), `any`. See FaultPlan.plan."""
+        `speech`, `embeddings`, `handshake` and `realtime` (each response of a websocket), `any`. See FaultPlan.plan."""
         self._faults.plan(endpoint, *faults, at=at, always=always)
 
     def heal(self) -> None:
@@ -432,6 +438,23 @@ class OpenAIEmulator:
             for index in range(0, len(sound), step):
                 await stream.send(sound[index : index + step])
         return await stream.close()
+
+    async def _embed(self, request: web.Request, call: EmbeddingCall) -> web.StreamResponse:
+        refusal: Refusal | None = None
+        try:
+            await self._read_json(request, call)
+            meaning.read_embeddings(call, self.flavour, self._card(call.model))
+        except Refusal as caught:
+            refusal = caught
+        fault = self._faults.take("embeddings")
+        planned = await before_work(request, call, fault, self._closing)
+        if planned is not None:
+            return planned
+        self._authorise(request)
+        if refusal is not None:
+            raise refusal
+        await self._wait(call, self.delays.embeddings)
+        return await send_json(request, call, meaning.answer(call), fault)
 
     async def _realtime(self, request: web.Request) -> web.StreamResponse:
         if not self.flavour.speaking.realtime:

@@ -1,0 +1,37 @@
+"""Killed at any moment: what was acknowledged is there, nothing is half done, nothing is damaged."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from bot.database.where import Where
+
+
+def outcome(where: Where, kind: str, count: int) -> dict[str, Any]:
+    """See dying.py; it runs apart from this process, which must not be forked."""
+    argv = [sys.executable, "-m", "tests.database.dying", str(where.directory), where.url or "", kind, str(count), "7"]
+    done = subprocess.run(argv, capture_output=True, check=False, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_two_hundred_deaths_while_writing_lose_and_damage_nothing(where: Where) -> None:
+    came = outcome(where, "writes", 200)
+    assert came["wrong"] == []
+    assert came["killed"] == 200
+    assert sum(came["kept"].values()) >= 200
+    assert sum(came["interrupted"].values()) >= 100
+    assert came["kept"].keys() >= {"turn", "accept", "seen", "finish", "forget", "voice", "wipe"}
+
+
+def test_deaths_while_the_tables_change_leave_the_old_or_the_new(where: Where) -> None:
+    came = outcome(where, "upgrade", 8)
+    assert came["wrong"] == []
+    assert sum(came["states"].values()) == 8
+
+
+def test_deaths_while_a_backup_is_made_leave_a_whole_one_or_none(where: Where) -> None:
+    came = outcome(where, "backup", 8)
+    assert came["wrong"] == []
+    assert came["files"] >= came["finished"]
