@@ -25,6 +25,7 @@ from bot.domain.media import AudioChunk, EncodedAudio
 from bot.domain.role import Role
 from bot.domain.timeline import Notice, NoticeCode
 from bot.jobs.intake import Intake
+from bot.media.cache import ClipCache
 from bot.media.encode import UploadForm, encode_upload
 from bot.media.limits import MediaLimits
 from bot.media.workspace import sweep_workspaces
@@ -60,6 +61,7 @@ from bot.services.video import VideoService
 Provider = TypeVar("Provider")
 
 _LAST_THOUGHTS_SECONDS = 2.0
+_SWEEP_SECONDS = 300.0
 _ENCODERS = 2  # each is a process of its own; more would cost memory and gain no time
 
 OFFLINE_NOTICE = Notice(
@@ -98,11 +100,12 @@ async def open_bot(settings: Settings, *, clock: Callable[[], float] = time.mono
         client = await stack.enter_async_context(KibitzClient(settings))
         fetcher = await stack.enter_async_context(open_fetcher(settings, partial(read_again, client)))
         memory = Memory(database)
+        cache = await stack.enter_async_context(open_cache(settings))
         remembrance = _remembrance(settings, crew, memory, stack)
         chat = ChatService(
             crew,
             memory,
-            ClipService(crew, memory, fetcher, folder=workspaces),
+            ClipService(crew, memory, fetcher, folder=workspaces, cache=cache),
             remembrance,
             mode=settings.answer.mode,
             max_clips=settings.discord.max_clips,
@@ -110,9 +113,7 @@ async def open_bot(settings: Settings, *, clock: Callable[[], float] = time.mono
         )
         desk = Desk(chat, memory, Intake(database), settings.jobs, tasks=client.tasks)
         reception = Reception(desk, memory, settings.discord, clock=clock)
-        forget = ForgetService(
-            memory, keep_days=settings.data.keep_days, fade_days=settings.memory.fade_days
-        )
+        forget = ForgetService(memory, cache, keep_days=settings.data.keep_days, fade_days=settings.memory.fade_days)
         stack.push_async_callback(forget.aclose)
         client.attach(
             House(
@@ -137,6 +138,29 @@ def _remembrance(settings: Settings, crew: Crew, memory: Memory, stack: AsyncExi
     )
     stack.push_async_callback(remembrance.finish, _LAST_THOUGHTS_SECONDS)
     return remembrance
+
+
+@asynccontextmanager
+async def open_cache(settings: Settings) -> AsyncGenerator[ClipCache]:
+    """Clip files for another look; what is too old goes at once and every few minutes."""
+    cache = ClipCache(
+        settings.data.directory / "cache",
+        max_bytes=round(settings.data.cache_megabytes * 2**20),
+        keep_seconds=settings.data.cache_minutes * 60,
+    )
+    await cache.sweep()
+    sweeping = asyncio.create_task(_sweep(cache), name="cache-sweep")
+    try:
+        yield cache
+    finally:
+        sweeping.cancel()
+        await asyncio.gather(sweeping, return_exceptions=True)
+
+
+async def _sweep(cache: ClipCache) -> None:
+    while True:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        await cache.sweep()
 
 
 async def _workspaces(settings: Settings) -> Path:
@@ -202,6 +226,7 @@ def _crew(settings: Settings, stack: AsyncExitStack) -> Crew:
         direct_max_frames=0 if settings.chat.is_offline else settings.answer.direct_max_frames,
         evidence_tokens=_evidence_tokens(settings),
         embedder=_embedder(settings, stack),
+        max_looks=settings.answer.max_looks,
         max_output_tokens=settings.chat.max_output_tokens,
         keywords=settings.transcripts.keywords,
         spoken_language=settings.transcripts.language,

@@ -93,7 +93,7 @@ def _privacy(words: Catalogue, settings: Settings) -> str:
                 days=settings.data.keep_days,
             ),
             *([words("The chat model makes summaries of older ones.")] if settings.memory.summaries else []),
-            words("Clips, frames and sounds are deleted when the answer is there."),
+            _files(words, settings),
             words(
                 "Edit or delete your message, and it is edited or forgotten here, too. /forget forgets you, a clip or "
                 "a channel, /export gives you what I keep of you, and after /optout I keep nothing of you."
@@ -101,6 +101,17 @@ def _privacy(words: Catalogue, settings: Settings) -> str:
             words("Nothing is used to train models by me. What a provider keeps is that provider's policy."),
             whose,
         ]
+    )
+
+
+def _files(words: Catalogue, settings: Settings) -> str:
+    """What becomes of clips themselves."""
+    if settings.data.cache_minutes <= 0 or settings.data.cache_megabytes <= 0:
+        return words("Clips, frames and sounds are deleted when the answer is there.")
+    return words(
+        "Frames and sounds are deleted when the answer is there; a clip stays for {minutes:g} minutes after it was "
+        "last used, in case I have to look again.",
+        minutes=settings.data.cache_minutes,
     )
 
 

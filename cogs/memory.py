@@ -65,7 +65,7 @@ class MemoryCog(
     async def show(self, interaction: Interaction) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         scope = _readable(interaction)
-        place = await self._memory.settings_for(scope.key.server_id, settings_channel(interaction))
+        place = await self._memory.settings_for(scope.key.server_id, scope.key.channel_id)
         page = overview_page(
             await self._memory.overview(scope),
             scope,

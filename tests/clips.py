@@ -140,8 +140,10 @@ def slides_with_speech(
     pause_seconds: float = 0.8,
     fps: Rate = 10,
     size: Size = (1280, 720),
+    colours: Sequence[str] = tuple(COLOURS),
 ) -> tuple[Slide, ...]:
-    """Slides of (text shown large, sentence spoken); each lasts as long as its sentence and a pause around it."""
+    """Slides of (text shown large, sentence spoken), each on the next of the colours; each lasts as long as its
+    sentence and a pause around it."""
     shown: list[Slide] = []
     pcm: list[bytes] = []
     at = 0.0
@@ -165,7 +167,7 @@ def slides_with_speech(
         stills: list[tuple[Path, float]] = []
         for n, slide in enumerate(shown):
             still = Path(folder, f"{n}.png")
-            colour = tuple(COLOURS.values())[n % len(COLOURS)]
+            colour = COLOURS[colours[n % len(colours)]]
             _card(slide.text, size, colour).save(still)
             stills.append((still, slide.end_seconds - slide.start_seconds))
         voice_path = Path(folder, "voice.wav")

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests import clips
-from tests.simulator.discord_server import DiscordServer, Interaction, Message, VoiceMessage
+from tests.simulator.discord_server import DiscordServer, Interaction, Message, Person, VoiceMessage
 from tests.simulator.running import environment
 
 ROOT = Path(__file__).parents[1]
@@ -30,6 +30,7 @@ SLIDES = [
 ]
 QUESTION = "What did the sign say when someone said nine?"
 SPOKEN_QUESTION = "how many people are in the room"
+FACT = "The meeting room is on the second floor."
 LONGEST_WAIT_SECONDS = 120.0
 _ESCAPED = re.compile(r"\\([^\w\s])")  # a mark that Discord shows as itself
 
@@ -74,9 +75,26 @@ async def play() -> list[str]:
             (FOLDER / "storyboard.png").write_bytes(frames.files[0].bytes)
             process.terminate()
             code = await asyncio.wait_for(process.wait(), 30)
+        print("\nThe bot is stopped and started again; it fetches nothing from here on.\n", flush=True)
+        async with bot(server) as process:
+            fetched = downloads(server)
+            again = await anna.post("And what did the sign say about people?", reply_to=first)
+            third = await stage.follow(again, "And what did the sign say about people?  ↩ the first answer")
+            pinned = await anna.slash("memory remember", text=FACT, to=general)
+            await stage.follow(pinned, f"/memory remember {FACT}")
+            shown = await stage.follow(await anna.slash("memory show", to=general), "/memory show")
+            found = await stage.follow(
+                await anna.slash("memory search", text="nine", to=general), "/memory search nine"
+            )
+            taken = await stage.follow(await anna.slash("forget", what="me", to=general), "/forget me")
+            await stage.press(anna, taken, "Forget")
+            process.terminate()
+            code = code or await asyncio.wait_for(process.wait(), 30)
+            refetched = downloads(server) - fetched
         saved = ", ".join(str(answer_file(number).relative_to(ROOT)) for number in (1, 2))
         print(f"\nSaved      {saved}, {(FOLDER / 'storyboard.png').relative_to(ROOT)}")
         problems = [*check(first, second), *check_sound(voice, 1), *check_sound(other, 2)]
+        problems += check_memory(third, shown, found, refetched)
         if code != 0:
             problems.append(f"the bot ended with exit code {code}")
         problems += [f"Discord does not know {request}" for request in server.unknown_requests]
@@ -124,6 +142,14 @@ class Stage:
             await asyncio.sleep(0.02)
         raise TimeoutError(f"no answer within {LONGEST_WAIT_SECONDS:g} s")
 
+    async def press(self, person: Person, message: Message, button: str) -> None:
+        """A button under a message, and what becomes of the message."""
+        self._line(person.name, f"presses [{button}]")
+        before = len(message.edits)
+        await person.press(message, button)
+        await self._server.bot.until(lambda: len(message.edits) > before, what=f"{button} to be done")
+        self._show(message)
+
     async def voice_message(self, path: Path) -> Message:
         """The next voice message, saved."""
         message = await self._server.bot.next_message(settled=lambda one: one.is_voice_message)
@@ -138,7 +164,7 @@ class Stage:
             if content and (message.id, hash(content)) not in self._shown:
                 is_new = all(shown != message.id for shown, _ in self._shown)
                 self._shown.add((message.id, hash(content)))
-                self._line("Kibitz" if is_new else "     ✎", _ESCAPED.sub(r"\1", content))
+                self._line("Kibitz" if is_new else "     ✎", plain(content))
 
     def _buttons(self, message: Message) -> None:
         if message.buttons:
@@ -162,6 +188,30 @@ def check(first: Message, second: Message) -> list[str]:
     if "three people" not in second.content.casefold():
         problems.append("the second answer does not say how many people there are")
     return problems
+
+
+def check_memory(third: Message, shown: Message, found: Message, refetched: int) -> list[str]:
+    """What the memory should hold, and what nothing on the disk may hold any more."""
+    problems = []
+    if SLIDES[2][0].casefold() not in third.content.casefold() or refetched:
+        problems.append("the question after the restart was not answered from memory")
+    if FACT not in plain(shown.content) or SLIDES[1][0].casefold() not in found.content.casefold():
+        problems.append("what was remembered is not shown or not found")
+    files = [path for path in (FOLDER / "data").rglob("*") if path.is_file()]
+    words = (FACT, QUESTION, SLIDES[1][1], SLIDES[1][0])
+    held = {word for word in words for path in files if word.encode() in path.read_bytes()}
+    problems += [f"{word!r} is still on the disk after /forget me" for word in sorted(held)]
+    return problems
+
+
+def downloads(server: DiscordServer) -> int:
+    """How often a file was fetched."""
+    return sum(request.template == "cdn" for request in server.requests)
+
+
+def plain(content: str) -> str:
+    """As Discord shows it."""
+    return _ESCAPED.sub(r"\1", content)
 
 
 def answer_file(number: int) -> Path:

@@ -21,6 +21,7 @@ _LABELS = {
     Stage.FUSION: "putting it together",
     Stage.ANSWER: "answering",
     Stage.SPEECH: "speaking",
+    Stage.LOOK: "looking again",
 }
 _UNITS = {Stage.FRAMES: "frames", Stage.CAPTIONS: "frames", Stage.TRANSCRIPT: "s heard"}
 

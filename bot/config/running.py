@@ -53,6 +53,12 @@ class DataSettings(Section):
     keep_days: int = Field(
         default=30, ge=1, le=3650, description="How long questions, answers and what is known of clips are kept"
     )
+    cache_megabytes: float = Field(
+        default=512, ge=0, le=1_000_000, description="Clip files kept on disk for another look; 0: none"
+    )
+    cache_minutes: float = Field(
+        default=60, ge=0, le=100_000, description="How long an unused clip file stays there; 0: none is kept"
+    )
 
 
 class MemorySettings(Section):

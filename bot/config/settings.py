@@ -153,6 +153,9 @@ class AnswerSettings(Section):
         default=24_000, ge=500, le=2_000_000, description="Longest timeline in a prompt; 0: as the preset says"
     )
     language: Language | None = Field(default=None, description='Language of the answer; "": that of the question')
+    max_looks: int = Field(
+        default=2, ge=0, le=10, description="How often an answer may have a part of a clip examined again; 0: never"
+    )
 
 
 class OfflineSettings(Section):

@@ -39,8 +39,11 @@ class _Confirmation(discord.ui.View):
         self.add_item(_Button(words("Keep it"), discord.ButtonStyle.secondary, self.refuse))
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:
-        """Nobody else sees the buttons; whoever presses one anyway is left without an effect."""
-        return interaction.user.id == self._asked.user.id and not self._is_decided
+        """A second press, or somebody else's, has no effect."""
+        if interaction.user.id == self._asked.user.id and not self._is_decided:
+            return True
+        await interaction.response.defer()
+        return False
 
     async def agree(self, interaction: Interaction) -> None:
         async with told(interaction):

@@ -15,7 +15,7 @@ from bot.discord_io.surface import Surface
 from bot.domain.clock import clock_time
 from bot.domain.conversation import MessageRef
 from bot.domain.errors import DeliveryError
-from bot.domain.events import JobEvent, Stage, StageProgress, StageStarted
+from bot.domain.events import JobEvent, Stage, StageEnded, StageProgress, StageStarted
 from bot.domain.media import AudioChunk
 from bot.locales import Catalogue
 
@@ -58,6 +58,7 @@ class JobMessage:
         self._amounts: dict[Stage, dict[str, StageProgress]] = {}
         self._stage: Stage | None = None
         self._thinking_since: float | None = None
+        self._looks_at: StageProgress | None = None
         self._text = ""
         self._shown: str | None = None
         self._shown_at = 0.0
@@ -94,6 +95,10 @@ class JobMessage:
     def event(self, event: JobEvent) -> None:
         """Take note of what the line tells of."""
         match event:
+            case StageProgress() if event.stage is Stage.LOOK:
+                self._looks_at = event
+            case StageEnded() if event.stage is Stage.LOOK:
+                self._looks_at = None
             case StageProgress():
                 self._amounts.setdefault(event.stage, {})[event.job_id] = event
             case StageStarted() if event.stage in _THINKING:
@@ -161,6 +166,9 @@ class JobMessage:
 
     def _line(self) -> str:
         words = self._words
+        if self._looks_at is not None:
+            start, end = clock_time(self._looks_at.done), clock_time(self._looks_at.total or self._looks_at.done)
+            return f"🔎 {words('Looking again at {start}–{end}', start=start, end=end)}"
         if self._thinking_since is not None:
             return f"💭 {words('Thinking…')}"
         if self._ahead > 0:

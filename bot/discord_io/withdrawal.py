@@ -5,7 +5,7 @@ from functools import partial
 
 from bot.discord_io.desk import Desk
 from bot.domain.ask import Ask
-from bot.domain.conversation import ConversationKey, MessageRef, Turn
+from bot.domain.conversation import ConversationKey, MediaSource, MessageRef, Turn
 from bot.domain.recollection import Forgotten
 from bot.memory.store import Memory
 from bot.services.chat import TURNS_BACK
@@ -70,10 +70,7 @@ class Withdrawal:
         """What they want just now, and what others want of their clips, is stopped; answers to others that rest on
         their words are not kept."""
         about = {ask.job_id for ask in self._desk.in_flight() if await self._is_about(ask, person_id)}
-        for ask in self._desk.in_flight():
-            if ask.job_id not in about:
-                work = partial(self._drop_resting, ask.job_id, person_id)
-                self._desk.afterwards(lambda other, ask=ask: other == ask, work)
+        self._not_kept_of(person_id, besides=about)
         await self._desk.stop(lambda ask: ask.job_id in about)
         return await self._forget.person(person_id)
 
@@ -84,20 +81,30 @@ class Withdrawal:
 
     async def opt_out(self, person_id: int) -> Forgotten:
         """From now on nothing of them is kept. What is being answered is answered, and then forgotten."""
-        self._desk.afterwards(lambda _ask: True, partial(self._forget.person, person_id))
+        self._not_kept_of(person_id, besides=())
         return await self._forget.opt_out(person_id)
 
+    def _not_kept_of(self, person_id: int, *, besides: Collection[str]) -> None:
+        """Of what is in flight, whatever of it rests on this person."""
+        for ask in self._desk.in_flight():
+            if ask.job_id not in besides:
+                self._desk.afterwards(lambda other, one=ask: other is one, partial(self._drop, ask, person_id))
+
     async def _is_about(self, ask: Ask, person_id: int) -> bool:
-        named = (*ask.clips, *((ask.voice_question,) if ask.voice_question else ()))
-        if ask.asker_id == person_id or any(source.author_id == person_id for source in named):
+        if ask.asker_id == person_id or any(source.author_id == person_id for source in _named(ask)):
             return True
         before = await self._memory.chain(ask.follows, limit=TURNS_BACK) if ask.follows else ()
-        return any(_shows_clip_of(turn, person_id) for turn in before)
+        return any(clip.source.author_id == person_id for turn in before for clip in turn.clips)
 
-    async def _drop_resting(self, job_id: str, person_id: int) -> None:
-        turn = await self._memory.turn(job_id)
-        if turn is not None and (person_id in turn.people or _shows_clip_of(turn, person_id)):
-            await self._forget.turn(job_id)
+    async def _drop(self, ask: Ask, person_id: int) -> None:
+        """What a job that has ended kept of somebody who was forgotten meanwhile."""
+        turn = await self._memory.turn(ask.job_id)
+        if turn is not None and _rests_on(turn, person_id):
+            await self._forget.turn(ask.job_id)
+        for source in _named(ask):
+            sha256 = await self._memory.digest_of(source.attachment_id) if source.author_id == person_id else None
+            if sha256 is not None:
+                await self._forget.clip(sha256, ask.key)
 
 
 def came_from(ask: Ask, message: MessageRef) -> bool:
@@ -106,8 +113,13 @@ def came_from(ask: Ask, message: MessageRef) -> bool:
     return message in (ask.source, *carriers)
 
 
-def _shows_clip_of(turn: Turn, person_id: int) -> bool:
-    return any(clip.source.author_id == person_id for clip in turn.clips)
+def _named(ask: Ask) -> tuple[MediaSource, ...]:
+    return ask.clips if ask.voice_question is None else (*ask.clips, ask.voice_question)
+
+
+def _rests_on(turn: Turn, person_id: int) -> bool:
+    """Whether they asked it, posted a clip it is about, or said what its answer rests on."""
+    return person_id in {turn.asker_id, *turn.people, *(clip.source.author_id for clip in turn.clips)}
 
 
 def _is_near(ask: Ask, key: ConversationKey) -> bool:

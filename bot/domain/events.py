@@ -22,6 +22,7 @@ class Stage(StrEnum):
     FUSION = "fusion"
     ANSWER = "answer"
     SPEECH = "speech"
+    LOOK = "look"
 
 
 class Outcome(StrEnum):
@@ -72,7 +73,8 @@ class MediaProbed(JobEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageProgress(JobEvent):
-    """`done` of `total` in the unit of the stage: frames for captions, seconds of sound for the transcript."""
+    """`done` of `total` in the unit of the stage: frames for captions, seconds of sound for the transcript; for a look,
+    the seconds of the clip where it begins and ends."""
 
     stage: Stage
     done: float

@@ -1,7 +1,7 @@
 """Seen and heard in order: one clock for captions, text on screen, speech, silence and cuts."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bot.domain.media import Silence
@@ -35,6 +35,7 @@ class NoticeCode(StrEnum):
     TIMELINE_SHORTENED = "timeline_shortened"
     OFFLINE = "offline"
     CLIP_LEFT_OUT = "clip_left_out"
+    LOOK_FAILED = "look_failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,7 @@ class Timeline:
             ),
             *(Moment(kind=MomentKind.CUT, start_seconds=at, end_seconds=at) for at in cut_times),
         ]
-        moments.sort(key=lambda moment: (moment.start_seconds, _ORDER.index(moment.kind), moment.end_seconds))
+        moments.sort(key=_in_order)
         return cls(duration_seconds=duration_seconds, moments=tuple(moments), notices=tuple(dict.fromkeys(notices)))
 
     @classmethod
@@ -146,6 +147,14 @@ class Timeline:
             moments=tuple(moment for timeline in timelines for moment in timeline.moments),
             notices=tuple(dict.fromkeys(notice for timeline in timelines for notice in timeline.notices)),
         )
+
+    def plus(self, moments: Iterable[Moment]) -> "Timeline":
+        """With what was found later, in its place; what is told there already is not told twice."""
+        known = list(self.moments)
+        for moment in moments:
+            if not any(_tells(one, moment) for one in known):
+                known.append(moment)
+        return replace(self, moments=tuple(sorted(known, key=_in_order)))
 
     def of(self, *kinds: MomentKind) -> tuple[Moment, ...]:
         """The moments of these kinds, in order."""
@@ -185,6 +194,15 @@ def _spans(kind: MomentKind, looks: Sequence[tuple[float, str | None]], end_seco
             spans.append(Moment(kind=kind, start_seconds=since, end_seconds=max(at, since), text=running))
         since, running = at, words or None
     return spans
+
+
+def _in_order(moment: Moment) -> tuple[float, int, float]:
+    return moment.start_seconds, _ORDER.index(moment.kind), moment.end_seconds
+
+
+def _tells(one: Moment, other: Moment) -> bool:
+    overlaps = one.start_seconds <= other.end_seconds and other.start_seconds <= one.end_seconds
+    return one.kind is other.kind and overlaps and _same(one.text, other.text)
 
 
 def _same(one: str, other: str) -> bool:

@@ -56,8 +56,9 @@ def input_options(limits: MediaLimits) -> dict[str, Argument]:
     }
 
 
-def media_input(path: Path, limits: MediaLimits, **options: Argument) -> Stream:
-    """Open a file as the source of a graph; no more than `limits.max_seconds` of it are read."""
+def media_input(path: Path, limits: MediaLimits, **options: Argument | None) -> Stream:
+    """Open a file as the source of a graph; no more than `limits.max_seconds` of it are read. An option that is None
+    stands alone."""
     settings = {"t": limits.max_seconds, "threads": _THREADS, **input_options(limits), **options}
     return _ffmpeg.input(input_url(path), **settings)
 

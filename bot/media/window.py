@@ -53,7 +53,7 @@ async def window_frames(
         "fps", fps=f"{round(1000 / step)}/1000", round="up", start_time=0
     )
     scaled = even.filter("scale", width, height, flags="bicubic").filter("format", "rgb24")
-    argv = ffmpeg_argv(output(scaled, f="rawvideo", fps_mode="passthrough", **{"frames:v": count}))
+    argv = ffmpeg_argv(output(scaled, f="rawvideo", fps_mode="passthrough", vframes=count))
     found: list[Frame] = []
     before: NDArray[np.int16] | None = None
     try:

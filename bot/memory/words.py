@@ -14,7 +14,7 @@ from bot.domain.conversation import ConversationKey
 _UNSPACED = (
     "\u2e80-\u2fdf\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\U00020000-\U0003134f"
 )
-_PIECE = re.compile(rf"(?P<unspaced>[{_UNSPACED}]+)|(?P<word>[^\W_{_UNSPACED}]+)")
+_PIECE = re.compile(rf"(?P<unspaced>(?:(?!\W)[{_UNSPACED}])+)|(?P<word>[^\W_{_UNSPACED}]+)")
 _CONTRACTION = re.compile(r"[’'](?:s|t|re|ve|ll|d|m)\b")
 _LONGEST_WORD = 64
 
@@ -84,5 +84,5 @@ def _plain(word: str) -> str:
     """Without accents; the stem where the word is written in ASCII."""
     if not word.isascii():
         decomposed = unicodedata.normalize("NFD", word)
-        word = "".join(character for character in decomposed if unicodedata.category(character) != "Mn") or word
+        word = "".join(character for character in decomposed if unicodedata.category(character)[0] != "M") or word
     return _STEMMER.stemWord(word) if word.isascii() and word.isalpha() else word

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.domain.answer import AnswerMode, Prompt, Question
+from bot.domain.answer import AnswerMode, Prompt, Question, ToolCall
 from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.events import ModeChosen, Stage
 from bot.domain.media import Frame
@@ -14,6 +14,7 @@ from bot.pipeline import notices
 from bot.pipeline.citations import CitationFilter
 from bot.pipeline.crew import Crew
 from bot.pipeline.fusion import Evidence, choose_mode, compose, compose_from_notes, compose_parts
+from bot.pipeline.looking import Looking, follow_all
 from bot.pipeline.run import Run
 from bot.pipeline.sentences import SentenceSplitter
 from bot.providers.base import AnswerDelta, AnswerEnd, FinishReason
@@ -41,8 +42,16 @@ async def prepare(
         return prompt, chosen
 
 
-async def answer(run: Run, crew: Crew, prompt: Prompt, *, on_sentence: Callable[[str], None]) -> str:
-    """Stream the answer to the listener and its sentences to `on_sentence`; return the whole text.
+async def answer(
+    run: Run,
+    crew: Crew,
+    prompt: Prompt,
+    *,
+    on_sentence: Callable[[str], None],
+    looking: Looking | None = None,
+) -> str:
+    """Stream the answer to the listener and its sentences to `on_sentence`; return the whole text. With `looking` the
+    model may examine parts of the clips again before it goes on.
 
     Raises ProviderError when no word came. What broke after the first word is kept, with a notice.
     """
@@ -53,6 +62,8 @@ async def answer(run: Run, crew: Crew, prompt: Prompt, *, on_sentence: Callable[
     )
     splitter = SentenceSplitter()
     said: list[str] = []
+    if looking is not None:
+        prompt = looking.offered(prompt)
 
     def say(words: str) -> None:
         if words:
@@ -62,19 +73,38 @@ async def answer(run: Run, crew: Crew, prompt: Prompt, *, on_sentence: Callable[
                 run.sentence()
                 on_sentence(sentence)
 
-    async with run.stage(Stage.ANSWER), crew.gates[Role.CHAT]:
-        try:
+    async def go_on(prompt: Prompt) -> list[ToolCall]:
+        """One request; what the model calls for instead of, or after, going on."""
+        calls: list[ToolCall] = []
+        begins = bool(said)
+        async with crew.gates[Role.CHAT]:
             async for item in crew.chat.answer(prompt):
                 match item:
                     case AnswerDelta():
-                        say(checker.feed(item.text))
+                        words = checker.feed(item.text)
+                        apart = begins and bool(words) and not (said[-1][-1].isspace() or words[0].isspace())
+                        say(f" {words}" if apart else words)
+                        begins = begins and not words
+                    case ToolCall():
+                        calls.append(item)
                     case AnswerEnd():
                         run.used([item.usage])
                         _note_finish(run, item.reason)
                     case _:
                         run.notice(item)
+        return calls
+
+    async with run.stage(Stage.ANSWER):
+        try:
+            while (calls := await go_on(prompt)) and looking is not None and looking.may_look:
+                say(checker.finish())
+                told_before = "".join(result.said for result in prompt.results)
+                results, found = await follow_all(looking, calls, "".join(said).removeprefix(told_before))
+                checker.learn(found)
+                prompt = replace(prompt, results=(*prompt.results, *results), may_call=looking.may_look)
         except ProviderError as error:
-            if not said or error.category is not ProviderCategory.INTERRUPTED:
+            is_broken = error.category is ProviderCategory.INTERRUPTED or bool(prompt.results)
+            if not said or not is_broken:
                 raise
             log.warning("job %s: answer interrupted: %s", run.job_id, error.code)
             run.notice(notices.ANSWER_INTERRUPTED)
@@ -115,6 +145,8 @@ async def _note(run: Run, crew: Crew, part: Prompt) -> str:
                         words.append(checker.feed(item.text))
                     case AnswerEnd():
                         run.used([item.usage])
+                    case ToolCall():
+                        """None was offered."""
                     case _:
                         run.notice(item)
         except ProviderError as error:

@@ -1,9 +1,10 @@
 """An answer may cite only times that stand in the timeline, all written as 0:42; others are taken out of the stream."""
 
 import re
+from collections.abc import Iterable
 
 from bot.domain.clock import clock_time
-from bot.domain.timeline import Timeline
+from bot.domain.timeline import Moment, Timeline
 
 _CLOCK = r"\d{1,3}[:：]\d{2}(?:[:：]\d{2})?(?:\.\d{1,3})?"
 _SECONDS = r"(?:\d{1,2}\s?m(?:in)?\s?)?\d{1,4}(?:\.\d{1,3})?\s?(?:s(?:ec(?:ond)?s?)?\b|秒)"
@@ -46,6 +47,12 @@ class CitationFilter:
         self._quoted = set(_CLOCK_RE.findall(" ".join([quotable, *(moment.text for moment in timeline.moments)])))
         self._held = ""
         self.removed = 0
+
+    def learn(self, moments: Iterable[Moment]) -> None:
+        """These were found meanwhile and may be cited as well."""
+        for moment in moments:
+            self._spans.append((moment.start_seconds, moment.end_seconds))
+            self._quoted.update(_CLOCK_RE.findall(moment.text))
 
     def feed(self, delta: str) -> str:
         """Take the next piece of the stream; return what is safe to show."""

@@ -28,6 +28,7 @@ class Crew:
     `caption_edge_px` is the longer edge of a frame as it is sent. `keywords` are names transcribers should expect.
     The languages (BCP 47) are what is spoken in clips, what captions and answers are written in, and what the voice
     speaks; None: as it comes. `voice` None: as configured. `embedder` None: nothing is found by its meaning.
+    `max_looks`: how often an answer may have a part of a clip examined again.
     """
 
     captioner: Captioner
@@ -50,3 +51,4 @@ class Crew:
     voice_language: str | None = None
     voice: str | None = None
     embedder: Embedder | None = None
+    max_looks: int = 2

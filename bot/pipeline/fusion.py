@@ -121,7 +121,7 @@ def compose_parts(timeline: Timeline, question: Question, crew: Crew) -> list[Pr
     parts: list[list[Moment]] = [[]]
     spent = 0
     for moment in timeline.moments:
-        cost = estimate_tokens(_line(moment)) + 1
+        cost = estimate_tokens(moment_line(moment)) + 1
         if parts[-1] and spent + cost > crew.evidence_tokens // 2:
             parts.append([])
             spent = 0
@@ -175,7 +175,7 @@ def _clip_lines(timelines: Sequence[Timeline], kept: Sequence[Sequence[Moment]])
     for number, (timeline, moments) in enumerate(zip(timelines, kept, strict=True), start=1):
         if len(timelines) > 1:
             lines.append(f"CLIP {number} of {len(timelines)}")
-        lines += [_length_line(timeline), *map(_line, moments), *_notice_lines(timeline)]
+        lines += [_length_line(timeline), *map(moment_line, moments), *_notice_lines(timeline)]
     return lines
 
 
@@ -192,7 +192,8 @@ def fenced(lines: Sequence[str]) -> str:
     return f"<evidence {fence}>\n{body}\n</evidence {fence}>"
 
 
-def _line(moment: Moment) -> str:
+def moment_line(moment: Moment) -> str:
+    """A moment as the evidence has it."""
     words = f"{moment.speaker}: {moment.text}" if moment.speaker else moment.text
     said = f" {quoted(words)}" if words else ""
     return f"[{window(moment)}] {moment.kind.value.upper()}{said}"

@@ -1,6 +1,6 @@
 """The sentences of known gaps, one place for all of them."""
 
-from bot.domain.errors import ProviderError
+from bot.domain.errors import BotError, ProviderError
 from bot.domain.role import Role
 from bot.domain.sentence import Sentence, counted, sentence
 from bot.domain.timeline import Notice, NoticeCode
@@ -79,6 +79,13 @@ def transcript_missing(missing_seconds: float, total_seconds: float, reason: Pro
 
 def _with_reason(gap: Sentence, reason: ProviderError | None) -> Sentence:
     return gap if reason is None else sentence("{gap} {reason}", gap=gap, reason=reason.public)
+
+
+def look_failed(reason: BotError) -> Notice:
+    """The model wanted to examine a part of a clip again."""
+    return Notice(
+        code=NoticeCode.LOOK_FAILED, public=sentence("I could not look again: {reason}", reason=reason.public)
+    )
 
 
 def times_removed(count: int) -> Notice:

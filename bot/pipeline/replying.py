@@ -10,6 +10,7 @@ from bot.domain.recollection import NOTHING, Recollection
 from bot.pipeline.answering import answer, prepare
 from bot.pipeline.crew import Crew
 from bot.pipeline.fusion import Evidence
+from bot.pipeline.looking import ClipAgain, Looking
 from bot.pipeline.run import Run
 from bot.pipeline.speaking import Speaker
 from bot.pipeline.video import Understanding
@@ -33,8 +34,10 @@ async def reply(
     mode: AnswerMode,
     speak: bool,
     earlier: Recollection = NOTHING,
+    again: Sequence[ClipAgain] = (),
 ) -> Reply:
-    """Answer from the clips, from none for mere talk; spoken while it is written. Raises ProviderError."""
+    """Answer from the clips, from none for mere talk; spoken while it is written. `again` are the same clips where the
+    model may have parts of them examined again; what came of that is in their `looks`. Raises ProviderError."""
     evidence = Evidence(clips=tuple(clip.timeline for clip in clips), earlier=earlier)
     frames = tuple(frame for clip in clips for frame in clip.frames)
     async with AsyncExitStack() as voice:
@@ -42,5 +45,11 @@ async def reply(
         if speak:
             await voice.enter_async_context(speaker.speaking())
         prompt, chosen = await prepare(run, crew, evidence, question, mode=mode, frames=frames)
-        text = await answer(run, crew, prompt, on_sentence=speaker.say if speak else lambda _sentence: None)
+        text = await answer(
+            run,
+            crew,
+            prompt,
+            on_sentence=speaker.say if speak else lambda _sentence: None,
+            looking=Looking(run, crew, again, evidence.clips),
+        )
     return Reply(text=text, mode=chosen, voice=speaker.clip)

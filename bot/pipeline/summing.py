@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from bot.domain.answer import Prompt, Question, QuestionSource
 from bot.domain.conversation import Turn
 from bot.domain.role import Role
+from bot.domain.timeline import Notice
 from bot.pipeline.crew import Crew
 from bot.pipeline.earlier import turn_lines
 from bot.pipeline.fusion import fenced
@@ -25,7 +26,7 @@ OFFLINE = "offline"
 _WISH = "Sum this up."
 _MOST_TOKENS = 300
 _MOST_CHARACTERS = 1_500
-_MOST_WORDS_OF_ONE = 30
+_MOST_CHARACTERS_OF_ONE = 150
 
 
 async def summarise(run: Run, crew: Crew, turns: Sequence[Turn]) -> str:
@@ -53,8 +54,10 @@ async def summarise(run: Run, crew: Crew, turns: Sequence[Turn]) -> str:
                     run.used([item.usage])
                     if item.usage.provider == OFFLINE:
                         return ""
-                case _:
+                case Notice():
                     run.notice(item)
+                case _:  # tools are not offered
+                    continue
     return "".join(words).strip()[:_MOST_CHARACTERS]
 
 
@@ -67,5 +70,5 @@ def _short(text: str) -> str:
     """The first sentence, and not too much of it."""
     splitter = SentenceSplitter()
     first = next(iter((*splitter.feed(visible(text)), *splitter.finish())), "")
-    words = first.split()
-    return first.strip() if len(words) <= _MOST_WORDS_OF_ONE else " ".join(words[:_MOST_WORDS_OF_ONE]) + " …"
+    short = " ".join(first.split())
+    return short if len(short) <= _MOST_CHARACTERS_OF_ONE else f"{short[:_MOST_CHARACTERS_OF_ONE]} …"

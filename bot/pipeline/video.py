@@ -2,13 +2,14 @@
 
 import math
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from bot.domain.errors import ProviderError
 from bot.domain.media import Frame, MediaFile, MediaProbe
 from bot.domain.timeline import Timeline
-from bot.domain.understanding import Heard, Seen
+from bot.domain.understanding import Heard, Look, Seen
 from bot.pipeline import notices
 from bot.pipeline.crew import Crew
 from bot.pipeline.listening import Listening
@@ -21,10 +22,12 @@ _SAME_TIME_SECONDS = 0.001
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known of a clip before it is opened; None: not yet."""
+    """What is known of a clip before it is opened; None: not yet. `looks` is what was found when it was looked at
+    again."""
 
     seen: Seen | None = None
     heard: Heard | None = None
+    looks: tuple[Look, ...] = ()
 
     def suffices(self, probe: MediaProbe) -> bool:
         """Whether nothing of such a file is left to be watched or heard."""
@@ -77,10 +80,11 @@ async def understand(
         run.notice(notices.SOUND_UNREADABLE)
     seen, heard = known.seen or watching.seen, known.heard or listening.heard
     return Understanding(
-        timeline=recall(run, seen, heard),
+        timeline=recall(run, seen, heard, known.looks),
         known=Known(
             seen=None if picture_error or watching.held or watching.got_nothing else seen,
             heard=None if sound_error or listening.got_nothing else heard,
+            looks=known.looks,
         ),
         frames=tuple(watching.held),
         language=heard.language,
@@ -99,13 +103,13 @@ async def transcribe(run: Run, crew: Crew, file: MediaFile, probe: MediaProbe) -
     return listening.heard
 
 
-def recall(run: Run, seen: Seen, heard: Heard) -> Timeline:
-    """The timeline of what was seen and heard, with the notices of both and those of the run so far."""
+def recall(run: Run, seen: Seen, heard: Heard, looks: Sequence[Look] = ()) -> Timeline:
+    """The timeline of what was seen, heard and found later, with the notices of both and those of the run so far."""
     run.notice(*seen.notices, *heard.notices)
     unseen = _unseen(seen)
     if unseen:
         run.notice(notices.scenes_unseen(len(unseen)))
-    return Timeline.weave(
+    timeline = Timeline.weave(
         duration_seconds=max(seen.end_seconds, heard.end_seconds),
         picture_end_seconds=seen.end_seconds,
         captions=seen.captions,
@@ -115,6 +119,7 @@ def recall(run: Run, seen: Seen, heard: Heard) -> Timeline:
         cuts=seen.cuts,
         notices=run.notices,
     )
+    return timeline.plus(moment for look in looks for moment in look.moments) if looks else timeline
 
 
 async def _nothing() -> None:

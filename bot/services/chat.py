@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from bot.domain.answer import AnswerMode, QuestionSource, Usage
@@ -20,7 +21,7 @@ from bot.pipeline.replying import reply
 from bot.pipeline.run import Run
 from bot.pipeline.speaking import say
 from bot.pipeline.together import first_cause
-from bot.services.clips import Clip, ClipService, Storyboard
+from bot.services.clips import Again, Clip, ClipService, Storyboard
 from bot.services.remembrance import Remembrance
 
 TURNS_BACK = 8
@@ -78,6 +79,7 @@ class ChatService:
             wanted = self._wanted(run, ask.clips or await self._clips_before(ask))
             keeps = await self._remembrance.may_keep({ask.asker_id, *_authors(wanted)})
             earlier = NOTHING
+            again: list[Again] = []
             if ask.kind is AskKind.STORYBOARD:
                 done = await self._storyboards(run, wanted)
                 refs = [board.ref for board in done.storyboards]
@@ -86,9 +88,12 @@ class ChatService:
                 if not clips and (ask.kind is not AskKind.ASK or not ask.question):
                     raise no_clip()
                 refs = [clip.ref for clip in clips]
-                done, earlier = await self._reply(run, ask, self._crew_at(place), clips)
+                with ExitStack() as stack:
+                    again = [self._clips.again(run, clip, stack) for clip in clips]
+                    done, earlier = await self._reply(run, ask, self._crew_at(place), clips, again)
         if keeps and (ask.clips or ask.kind in _SAID or not ask.is_private):
             await self._remembrance.keep(_turn(ask, done, refs, earlier))
+            await self._clips.keep_looks(again)
         return done
 
     async def _speak(self, run: Run, ask: Ask, place: PlaceSettings) -> Done:
@@ -167,7 +172,9 @@ class ChatService:
             notices=tuple(run.notices),
         )
 
-    async def _reply(self, run: Run, ask: Ask, crew: Crew, clips: Sequence[Clip]) -> tuple[Done, Recollection]:
+    async def _reply(
+        self, run: Run, ask: Ask, crew: Crew, clips: Sequence[Clip], again: Sequence[Again]
+    ) -> tuple[Done, Recollection]:
         """What is done, and what came back for it."""
         understood = [clip.understanding for clip in clips]
         spoken = [moment.text for one in understood for moment in one.timeline.of(MomentKind.HEARD)]
@@ -182,7 +189,9 @@ class ChatService:
             if ask.voice_question is not None:
                 question = replace(question, source=QuestionSource.SPOKEN)
             earlier = await self._remembrance.recollect(ask, question.text, [clip.ref.sha256 for clip in clips])
-            said = await reply(run, crew, question, understood, mode=self._mode, speak=ask.speak, earlier=earlier)
+            said = await reply(
+                run, crew, question, understood, mode=self._mode, speak=ask.speak, earlier=earlier, again=again
+            )
             done = replace(done, text=said.text, question=question.text, voice=said.voice)
         elif ask.kind is AskKind.TRANSCRIBE:
             done = replace(done, text="\n".join(spoken))

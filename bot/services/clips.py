@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Iterable
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,8 @@ from bot.domain.events import (
 from bot.domain.media import AudioChunk, Frame, MediaFile, MediaProbe
 from bot.domain.role import Role
 from bot.domain.timeline import Notice, NoticeCode
-from bot.domain.understanding import Heard, Seen
+from bot.domain.understanding import Heard, Look, Seen
+from bot.media.cache import ClipCache
 from bot.media.frames import sample_frames
 from bot.media.intake import open_media
 from bot.media.probe import probe
@@ -32,6 +34,7 @@ from bot.media.workspace import Workspace
 from bot.memory.store import Memory
 from bot.pipeline.crew import Crew
 from bot.pipeline.fusion import frames_to_hold
+from bot.pipeline.looking import LOOK_EDGE_PX, LOOK_FRAMES
 from bot.pipeline.run import Run
 from bot.pipeline.video import Known, Understanding, recall, transcribe, understand
 
@@ -79,9 +82,13 @@ class _Flight:
 
 
 class ClipService:
-    """Understands clips for one crew. `folder` holds the workspaces."""
+    """Understands clips for one crew. `folder` holds the workspaces; without a `cache` a clip is fetched each time it
+    is opened."""
 
-    def __init__(self, crew: Crew, memory: Memory, fetcher: MediaFetcher, *, folder: Path) -> None:
+    def __init__(
+        self, crew: Crew, memory: Memory, fetcher: MediaFetcher, *, folder: Path, cache: ClipCache | None = None
+    ) -> None:
+        self._cache = cache
         self._crew = crew
         self._memory = memory
         self._fetcher = fetcher
@@ -97,6 +104,14 @@ class ClipService:
             crew.answer_language,
         )
         self._heard_recipe = _recipe(models[Role.TRANSCRIPTS], crew.spoken_language, crew.keywords)
+        self._look_recipe = _recipe(
+            models[Role.CAPTIONS],
+            crew.answer_language,
+            crew.caption_detail,
+            self._heard_recipe,
+            LOOK_FRAMES,
+            LOOK_EDGE_PX,
+        )
 
     async def understood(
         self, run: Run, source: MediaSource, *, sha256: str | None = None, mode: AnswerMode, looks: bool = True
@@ -117,8 +132,8 @@ class ClipService:
                 )
         step = Run(Steps(run.listener))
         with ExitStack() as stack:
-            file, facts = await self._open(step, source, stack)
-            understanding = await self._shared(run, file, facts, stack, mode=mode, looks=looks)
+            file, facts = await self._open(step, source, stack, sha256)
+            understanding = await self._shared(run, source, file, facts, stack, mode=mode, looks=looks)
         run.notice(*understanding.timeline.notices)
         return Clip(
             ref=ClipRef(sha256=file.sha256, source=source), has_picture=facts.has_video, understanding=understanding
@@ -128,7 +143,8 @@ class ClipService:
         """The chosen frames with their times. Raises MediaError, also when there is no picture."""
         step = Run(Steps(run.listener))
         with ExitStack() as stack:
-            file, facts = await self._open(step, source, stack)
+            sha256 = await self._memory.digest_of(source.attachment_id)
+            file, facts = await self._open(step, source, stack, sha256)
             if not facts.has_video:
                 raise MediaError("media_no_picture", "There is only sound in this file, no picture to show.")
             async with step.stage(Stage.FRAMES), aclosing(sample_frames(file, facts, self._crew.limits)) as items:
@@ -138,6 +154,17 @@ class ClipService:
                 png=await draw_storyboard(frames),
                 at_seconds=tuple(frame.at_seconds for frame in frames),
             )
+
+    def again(self, run: Run, clip: Clip, stack: ExitStack) -> "Again":
+        """The clip for an answer that may have parts of it examined again: opened when that is asked for the first
+        time, closed with `stack`."""
+        return Again(self._open, Run(Steps(run.listener)), clip.ref, stack)
+
+    async def keep_looks(self, clips: Iterable["Again"]) -> None:
+        """Remember what was found in these, for the next question."""
+        for clip in clips:
+            for look in clip.looks:
+                await self._memory.keep_look(clip.ref.sha256, self._look_recipe, look)
 
     async def _remembered(self, run: Run, sha256: str, *, looks: bool) -> tuple[MediaProbe, Understanding] | None:
         """What memory holds, when that is all that is wanted."""
@@ -149,26 +176,49 @@ class ClipService:
         return (facts, _recalled(run, known)) if looks and known.suffices(facts) else None
 
     async def _known(self, sha256: str) -> Known:
-        seen, heard = await asyncio.gather(
-            self._memory.seen(sha256, self._seen_recipe), self._memory.heard(sha256, self._heard_recipe)
+        seen, heard, looks = await asyncio.gather(
+            self._memory.seen(sha256, self._seen_recipe),
+            self._memory.heard(sha256, self._heard_recipe),
+            self._memory.looks(sha256, self._look_recipe),
         )
-        return Known(seen=seen, heard=heard)
+        return Known(seen=seen, heard=heard, looks=looks)
 
-    async def _open(self, step: Run, source: MediaSource, stack: ExitStack) -> tuple[MediaFile, MediaProbe]:
-        """Fetch, check and probe; the file lives as long as `stack`."""
+    async def _open(
+        self, step: Run, source: MediaSource, stack: ExitStack, sha256: str | None = None
+    ) -> tuple[MediaFile, MediaProbe]:
+        """Find or fetch, check and probe; the file lives as long as `stack`. `sha256` where it is known."""
         folder = stack.enter_context(Workspace(self._folder)).path
         async with step.stage(Stage.FETCH):
-            path = await self._fetcher.fetch(source, folder)
+            path = None
+            if self._cache is not None and sha256 is not None:
+                path = await self._cache.take(sha256, folder)
+            is_new = path is None
+            path = path or await self._fetcher.fetch(source, folder)
         async with step.stage(Stage.PROBE):
             file = await open_media(path, self._crew.limits)
             facts = await self._memory.facts(file.sha256) or await probe(file, self._crew.limits)
         step.probed(facts)
-        await self._memory.keep_digest(source, file.sha256)
-        await self._memory.keep_facts(file.sha256, facts)
+        if await self._may_keep(source):
+            await self._memory.keep_digest(source, file.sha256)
+            await self._memory.keep_facts(file.sha256, facts)
+            if self._cache is not None and is_new:
+                await self._cache.put(file)
         return file, facts
 
+    async def _may_keep(self, source: MediaSource) -> bool:
+        """Nothing is kept of a clip that was posted by somebody who wants nothing kept."""
+        return not await self._memory.opted_out(source.author_id)
+
     async def _shared(
-        self, run: Run, file: MediaFile, facts: MediaProbe, stack: ExitStack, *, mode: AnswerMode, looks: bool
+        self,
+        run: Run,
+        source: MediaSource,
+        file: MediaFile,
+        facts: MediaProbe,
+        stack: ExitStack,
+        *,
+        mode: AnswerMode,
+        looks: bool,
     ) -> Understanding:
         """Join the work on these bytes that is under way, unless it puts less into words than is wanted, or begin it;
         the file then belongs to that work."""
@@ -180,7 +230,7 @@ class ClipService:
             await asyncio.wait([flight.task])
         watchers: list[RunListener] = []
         step = Run(_Broadcast(watchers))
-        work = self._work(step, file, facts, stack.pop_all(), hold=hold, looks=looks)
+        work = self._work(step, source, file, facts, stack.pop_all(), hold=hold, looks=looks)
         task = asyncio.create_task(work, name=f"clip-{step.job_id}")
         flight = _Flight(sha256=file.sha256, watchers=watchers, looks=looks, hold=hold, run=step, task=task)
         self._flights[file.sha256] = flight
@@ -210,6 +260,7 @@ class ClipService:
     async def _work(
         self,
         step: Run,
+        source: MediaSource,
         file: MediaFile,
         facts: MediaProbe,
         stack: ExitStack,
@@ -221,13 +272,15 @@ class ClipService:
             known = await self._known(file.sha256)
             if not looks:
                 heard = known.heard or await transcribe(step, self._crew, file, facts)
-                await self._keep(file.sha256, Known(heard=heard))
+                await self._keep(source, file.sha256, Known(heard=heard))
                 return _recalled(step, Known(heard=heard))
             understanding = await understand(step, self._crew, file, facts, hold_frames=hold, known=known)
-            await self._keep(file.sha256, understanding.known)
+            await self._keep(source, file.sha256, understanding.known)
             return understanding
 
-    async def _keep(self, sha256: str, known: Known) -> None:
+    async def _keep(self, source: MediaSource, sha256: str, known: Known) -> None:
+        if not await self._may_keep(source):
+            return
         if known.seen is not None:
             await self._memory.keep_seen(
                 sha256, self._seen_recipe, known.seen, fresh_until=_fresh_until(known.seen.notices)
@@ -236,6 +289,33 @@ class ClipService:
             await self._memory.keep_heard(
                 sha256, self._heard_recipe, known.heard, fresh_until=_fresh_until(known.heard.notices)
             )
+
+
+class _Open(Protocol):
+    async def __call__(
+        self, step: Run, source: MediaSource, stack: ExitStack, sha256: str | None = None
+    ) -> tuple[MediaFile, MediaProbe]: ...
+
+
+class Again:
+    """A clip that is understood, to be opened again within one answer."""
+
+    def __init__(self, opener: _Open, step: Run, ref: ClipRef, stack: ExitStack) -> None:
+        self._opener = opener
+        self._step = step
+        self._stack = stack
+        self._opened: tuple[MediaFile, MediaProbe] | None = None
+        self.ref = ref
+        self.looks: list[Look] = []
+
+    async def open(self) -> tuple[MediaFile, MediaProbe]:
+        """Raises MediaError, also when the file is another one by now."""
+        if self._opened is None:
+            file, facts = await self._opener(self._step, self.ref.source, self._stack, self.ref.sha256)
+            if file.sha256 != self.ref.sha256:
+                raise MediaError("media_changed", "The file of that clip is another one now. Post the clip again.")
+            self._opened = file, facts
+        return self._opened
 
 
 class Steps:
@@ -275,7 +355,8 @@ class _Broadcast:
 def _recalled(run: Run, known: Known) -> Understanding:
     """From memory alone; a half that is not known is one that such a file does not have."""
     heard = known.heard or Heard()
-    return Understanding(timeline=recall(run, known.seen or Seen(), heard), known=known, language=heard.language)
+    timeline = recall(run, known.seen or Seen(), heard, known.looks)
+    return Understanding(timeline=timeline, known=known, language=heard.language)
 
 
 def _recipe(*ingredients: object) -> str:

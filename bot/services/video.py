@@ -16,6 +16,7 @@ from bot.media.storyboard import draw_storyboard
 from bot.pipeline.crew import Crew
 from bot.pipeline.estimate import Estimate, estimate_ahead, estimate_exactly
 from bot.pipeline.fusion import frames_to_hold
+from bot.pipeline.looking import OpenClip
 from bot.pipeline.question import choose_question
 from bot.pipeline.replying import reply
 from bot.pipeline.run import Run
@@ -53,13 +54,15 @@ class VideoService:
             understood = await understand(run, self._crew, file, facts, hold_frames=hold)
             spoken = [moment.text for moment in understood.timeline.of(MomentKind.HEARD)]
             asked = choose_question(question, spoken, language=self._crew.answer_language or understood.language)
-            said = await reply(run, self._crew, asked, [understood], mode=mode, speak=speak)
+            again = OpenClip(file, facts)
+            said = await reply(run, self._crew, asked, [understood], mode=mode, speak=speak, again=[again])
+        timeline = understood.timeline.plus(moment for look in again.looks for moment in look.moments)
         return Answer(
             job_id=run.job_id,
             text=said.text,
             question=asked,
             mode=said.mode,
-            timeline=replace(understood.timeline, notices=tuple(run.notices)),
+            timeline=replace(timeline, notices=tuple(run.notices)),
             notices=tuple(run.notices),
             usages=tuple(run.usages),
             timings_seconds=run.timings_seconds,

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
 import pytest
 
-from bot.domain.answer import Prompt, Question, QuestionSource
+from bot.domain.answer import Prompt, Question, QuestionSource, Tool, ToolCall, ToolResult
 from bot.domain.role import Role
 from bot.domain.timeline import Caption, Notice, Timeline
 from bot.providers.base import AnswerDelta, AnswerEnd, ChatModel, FinishReason
@@ -52,3 +53,16 @@ async def test_it_can_be_left_early(opener: Opener) -> None:
         stream = model.answer(PROMPT)
         await anext(stream)
         await stream.aclose()  # type: ignore[attr-defined]
+
+
+async def test_tools_may_be_offered_and_their_results_told(opener: Opener) -> None:
+    schema = {"type": "object", "additionalProperties": False, "required": [], "properties": {}}
+    offered = replace(PROMPT, tools=(Tool(name="look", description="Look again.", parameters=schema),))
+    call = ToolCall(call_id="call_1", name="look", arguments="not even JSON")
+    told = replace(offered, results=(ToolResult(call=call, text="Nothing new.", said="Well. "),), may_call=False)
+    async with opener() as model:
+        for wanted in (offered, told):
+            *before, end = [item async for item in model.answer(wanted)]
+            assert isinstance(end, AnswerEnd)
+            assert end.reason is FinishReason.COMPLETE
+            assert any(isinstance(item, AnswerDelta) for item in before)

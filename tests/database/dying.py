@@ -39,7 +39,7 @@ from .material import CHANNEL, NOON, SERVER, ask, clip, message, turn
 
 SEEN = Seen(captions=(Caption(at_seconds=0.0, since_seconds=0.0, text="words " * 200),))
 STEPS = ("turn", "accept", "turn", "seen", "finish", "forget", "voice", "accept", "turn", "wipe")
-_MOST_ACKNOWLEDGED = 6
+_MOST_ACKNOWLEDGED = 4
 _LONGEST_STEP_SECONDS = 0.01
 
 

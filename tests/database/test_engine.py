@@ -7,12 +7,13 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.database import sqlite
 from bot.database.engine import Database, open_database
 from bot.database.sqlite import fault_of
-from bot.database.tables import SettingRow
+from bot.database.tables import PassageRow, SettingRow
 from bot.database.where import Where
 from bot.domain.errors import MemoryFault
 from bot.memory.store import Memory
@@ -211,3 +212,38 @@ async def test_words_a_database_refuses_are_kept_without_what_it_refuses(databas
     kept = await memory.turn(turn(1).job_id)
     assert kept is not None
     assert (kept.question, kept.answer) == ("a\ufffdb", "\ufffd lone, \U0001f440 whole")
+
+
+@only(SQLITE)
+async def test_a_word_that_was_deleted_is_in_no_index_on_disk(database: Database, where: Where) -> None:
+    def is_on_disk() -> bool:
+        return any(b"zzcanary" in file.read_bytes() for file in where.directory.iterdir())
+
+    async def keep(session: AsyncSession) -> None:
+        await session.execute(insert(PassageRow), [{"place": "p", "words": f"word{number}"} for number in range(300)])
+        await session.execute(insert(PassageRow).values(passage_id=1000, place="p", words="zzcanary"))
+
+    await database.write(keep)
+    await database.write(lambda session: session.execute(delete(PassageRow).where(PassageRow.passage_id == 1000)))
+    with closing(sqlite3.connect(where.file)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert is_on_disk(), "without what this test is for, the index keeps the word"
+    await database.wipe()
+    assert not is_on_disk()
+    words = text("SELECT count(*) FROM passages_fts WHERE passages_fts MATCH 'word7'")
+    assert await database.read(lambda session: session.scalar(words)) == 1
+
+
+@only(SQLITE)
+async def test_a_wipe_does_not_claim_what_a_reader_prevents(
+    database: Database, where: Where, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_PATIENCE", 1)
+    await database.write(lambda session: session.scalar(text("PRAGMA busy_timeout=10")))
+    with closing(sqlite3.connect(where.file, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM turns").fetchone()
+        await Memory(database).keep_turn(turn(1))
+        with pytest.raises(MemoryFault, match="memory_busy"):
+            await database.wipe()
+    await database.wipe()

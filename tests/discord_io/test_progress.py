@@ -76,6 +76,18 @@ async def test_every_stage_has_its_words() -> None:
     ]
 
 
+async def test_looking_again_is_told_while_it_lasts() -> None:
+    scene = Scene()
+    message = scene.message
+    await message.open()
+    over = StageEnded(job_id="a", at_seconds=0.0, stage=Stage.LOOK, outcome=Outcome.DONE)
+    async with message.following():
+        for event in (started(Stage.ANSWER), progress(Stage.LOOK, 40.0, 45.5), over):
+            message.event(event)
+            await scene.time.advance(2)
+    assert scene.shown == ["⏳ Just a moment…", "💭 Thinking…", "🔎 Looking again at 0:40–0:45", "💭 Thinking…"]
+
+
 async def test_clips_are_added_up() -> None:
     scene = Scene()
     await scene.message.open()

@@ -22,7 +22,7 @@ LIMIT = 55
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is many stands for what would be thousands."""
     monkeypatch.setattr(passages, "_COMMON_FROM", 20)
-    monkeypatch.setattr(passages, "_LOOKED_THROUGH", 30)
+    monkeypatch.setattr(passages, "_LOOKED_THROUGH", 15)
     monkeypatch.setattr(passages, "_LOOKED_THROUGH_OF_COMMON", 5)
 
 
@@ -36,9 +36,9 @@ async def found(database: Database, question: str, *places: str) -> list[int]:
 
 
 async def test_what_fits_best_comes_first_and_of_equals_the_newest(memory: Memory, database: Database) -> None:
-    for number, answer in enumerate(["a red zeppelin", "a zeppelin lands", "a red zeppelin lands", "rain", "wind"]):
+    for number, answer in enumerate(["a red zeppelin lands", "a zeppelin lands", "a red zeppelin", "rain", "wind"]):
         await memory.keep_turn(turn(number, question="", answer=answer))
-    assert await found(database, "Does the red zeppelin land?") == [2, 1, 0]
+    assert await found(database, "Does the red zeppelin land?") == [0, 2, 1]
     assert await found(database, "zeppelin") == [2, 1, 0]
     assert await found(database, "What of the rain") == [3]
     assert await found(database, "nothing of it") == []
@@ -110,3 +110,9 @@ async def test_the_index_holds_the_words_as_they_are_in_the_table(memory: Memory
     await memory.keep_turn(turn(1, question=said, answer=""))
     for word in passages.search_words(said):
         assert await found(database, word) == [1], word
+
+
+async def test_a_third_of_a_question_is_not_enough(memory: Memory, database: Database) -> None:
+    for number, answer in enumerate(["zeppelin", "barge", "ferry", "ferry", "a zeppelin and a barge"]):
+        await memory.keep_turn(turn(number, question="", answer=answer))
+    assert await found(database, "zeppelin, barge, ferry") == [4]

@@ -227,3 +227,22 @@ async def test_what_came_back_is_marked_and_fades_later(memory: Memory, clock: o
     await memory.mark_used([kept[0].job_id])
     assert await memory.fade(before=NOON + timedelta(days=5)) == 1
     assert [await memory.turn(one.job_id) is not None for one in kept] == [True, False, True]
+
+
+async def test_what_is_recent_does_not_come_back_a_second_time(memory: Memory) -> None:
+    await keep(memory, *(turn(number, question="the zeppelin", answer=f"lands {number}") for number in range(4)))
+    back = await recall(memory, "zeppelin", since=2)
+    assert (jobs(back.recent), jobs(back.older)) == ([2, 3], [0, 1])
+
+
+async def test_an_old_summary_comes_back_when_it_matches(memory: Memory) -> None:
+    """Its turns may have faded."""
+    said = ("a zeppelin", "a barge", "rain", "wind", "snow")
+    await keep(memory, *(turn(number) for number in range(len(said))))
+    for number, text in enumerate(said):
+        summary = Summary(key=HERE, from_at=NOON, through_at=NOON + minutes(number), text=text)
+        assert await memory.keep_summary(summary, [turn(number)])
+    assert [one.text for one in (await recall(memory, "zeppelins")).summaries] == ["a zeppelin", "rain", "wind", "snow"]
+    thread = await recall(memory, "zeppelins", IN_THREAD)
+    assert [one.text for one in thread.summaries] == ["a zeppelin"]
+    assert (await recall(memory, "zeppelins", Scope(key=DIRECT))).summaries == ()

@@ -147,8 +147,8 @@ def may_be_told(scope: Scope, everything: list[Said]) -> set[str]:
 
 
 @only(SQLITE)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(everything=st.lists(SAID, max_size=24), follows=st.none() | st.integers(0, 20))
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(everything=st.lists(SAID, max_size=12), follows=st.none() | st.integers(0, 20))
 async def test_no_word_of_another_place_comes_back(where: Where, everything: list[Said], follows: int | None) -> None:
     async with open_database(where) as database:
         memory = Memory(database)
@@ -162,7 +162,7 @@ async def test_no_word_of_another_place_comes_back(where: Where, everything: lis
         for scope in SCOPES:
             foreign = canaries - may_be_told(scope, everything)
             last = None if follows is None or scope.key.server_id is None else f"{follows:012x}"
-            for word in (*WORDS[:3], *sorted(foreign)[:1]):
+            for word in (WORDS[0], *sorted(foreign)[:1]):
                 back = await memory.recall(scope, f"{word} zeppelin", follows=last, clips=[], since=NOON)
                 assert not {one for one in foreign if one in told(back)}
                 assert {one.key for one in back.turns} <= {*scope.keys}

@@ -12,7 +12,7 @@ import yaml
 from referencing import Registry, Resource
 
 from tests.simulator.openai_material import caption_request, sdk, sound
-from tests.simulator.openai_server import OpenAIEmulator, faults
+from tests.simulator.openai_server import CuriousMind, Made, OpenAIEmulator, faults
 
 DESCRIPTION = Path(__file__).parents[2].parent / "shared" / "specs" / "openai-openapi.yaml"
 _ROOT = "urn:openai"
@@ -95,6 +95,52 @@ async def test_chat(contract: Contract) -> None:
             for chunk in chunks:
                 contract.check("CreateChatCompletionStreamResponse", chunk)
             assert ("obfuscation" in chunks[0]) is ("include_obfuscation" not in options)
+
+
+async def test_tools(contract: Contract) -> None:
+    schema = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["start"],
+        "properties": {"start": {"type": "number"}},
+    }
+    tool = {"type": "function", "function": {"name": "look", "parameters": schema, "strict": True}}
+    user = {"role": "user", "content": "hello"}
+    request: dict[str, Any] = {"model": "gpt-6-luna", "messages": [user], "tools": [tool]}
+    contract.check("CreateChatCompletionRequest", request)
+    calls = [Made("look", json.dumps({"start": 2.5})), Made("look", "{}")]
+    async with OpenAIEmulator(mind=CuriousMind(calls=[calls, calls])) as emulator, plain(emulator) as client:
+        reply = (await client.post("/chat/completions", json=request)).json()
+        contract.check("CreateChatCompletionResponse", reply)
+        stream = await client.post("/chat/completions", json={**request, "stream": True})
+        chunks = list(events_of(stream.text))
+        for chunk in chunks:
+            contract.check("CreateChatCompletionStreamResponse", chunk)
+        pieces = [each for chunk in chunks for each in chunk["choices"][0]["delta"].get("tool_calls", ())]
+        assert [piece["index"] for piece in pieces if "id" in piece] == [0, 1]
+        first = "".join(piece["function"]["arguments"] for piece in pieces if piece["index"] == 0)
+        assert first == calls[0].arguments
+        assert chunks[-1]["choices"][0]["finish_reason"] == "tool_calls"
+        asked = reply["choices"][0]["message"]
+        results = [{"role": "tool", "tool_call_id": call["id"], "content": "blue"} for call in asked["tool_calls"]]
+        told = {**request, "messages": [user, asked, *results], "tool_choice": "none"}
+        contract.check("CreateChatCompletionRequest", told)
+        assert (await client.post("/chat/completions", json=told)).status_code == 200
+        open_schema = {**tool, "function": {**tool["function"], "parameters": {**schema, "required": []}}}  # type: ignore[dict-item]
+        for wrong in (
+            {**told, "messages": [user, asked, results[0]]},
+            {**told, "messages": [user, asked, results[0], user]},
+            {**told, "messages": [user, *results]},
+            {**request, "messages": [user, {"role": "assistant", "content": None}]},
+            {**request, "tools": []},
+            {**request, "tools": [{"type": "function"}]},
+            {**request, "tools": [open_schema]},
+            {**request, "tool_choice": "sometimes"},
+            {"model": "gpt-6-luna", "messages": [user], "tool_choice": "none"},
+        ):
+            refused = await client.post("/chat/completions", json=wrong)
+            assert refused.status_code == 400, wrong
+            contract.check("ErrorResponse", refused.json())
 
 
 async def test_transcripts(contract: Contract) -> None:

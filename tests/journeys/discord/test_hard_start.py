@@ -25,8 +25,14 @@ ASKED_FOR = (
     "add_reactions",
     "send_voice_messages",
 )
-COMMANDS = {"ask", "summarize", "transcribe", "timeline", "storyboard", "settings", "help", "privacy"}
-MENUS = {"Ask about this", "Transcribe", "Summarize"}
+COMMANDS = {"ask", "summarize", "transcribe", "timeline", "storyboard", "settings", "help", "privacy"} | {
+    "memory",
+    "forget",
+    "export",
+    "optout",
+    "optin",
+}
+MENUS = {"Ask about this", "Transcribe", "Summarize", "Forget this"}
 
 
 @pytest.fixture

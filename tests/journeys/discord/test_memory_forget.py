@@ -1,5 +1,6 @@
 """/forget and the menu Forget this, /export, /optout, and how long a place remembers."""
 
+import asyncio
 import io
 import json
 import zipfile
@@ -16,6 +17,7 @@ from bot.domain.conversation import MessageRef, Turn
 from bot.locales import catalogue
 from bot.services.export import export_json, export_markdown
 from cogs.own_data import fitting
+from tests.databases import SQLITE, only
 from tests.journeys.discord.conftest import MakeClip, StartBot, StartOn, is_kept
 from tests.journeys.discord.eyes import labels, words
 from tests.journeys.discord.held import held
@@ -99,6 +101,7 @@ class TestMe:
         about_hers = await ben.post("And now?", reply_to=(await discord.bot.reply(hers)))
         await discord.bot.reply(about_hers)
         await (await anna.slash("memory remember", text="We meet on Mondays", to=general)).reply()
+        await discord.bot.until(lambda: not bot.house.desk.in_flight())
         asked = await wish(anna, general, "me")
         assert asked.content.startswith("⚠️ Everything I keep of you will be forgotten, in all servers and direct")
         assert "2 questions with the answers, 1 clip you posted, 1 pinned fact" in asked.content
@@ -108,6 +111,7 @@ class TestMe:
         again = await wish(anna, anna.direct(), "me")
         assert await press(discord, anna, again) == "There was nothing to forget."
 
+    @only(SQLITE)
     async def test_only_when_confirmed(
         self, bot: KibitzClient, anna: Person, general: Channel, discord: DiscordServer
     ) -> None:
@@ -115,6 +119,18 @@ class TestMe:
         asked = await wish(anna, general, "me")
         assert await press(discord, anna, asked, "Keep it") == "Nothing was changed."
         assert await kept(bot, hers) == [True]
+
+    @only(SQLITE)
+    async def test_once_however_often_the_button_is_pressed(
+        self, bot: KibitzClient, anna: Person, general: Channel, discord: DiscordServer
+    ) -> None:
+        hers = await ask(discord, anna, "What is here?", general)
+        asked = await wish(anna, general, "me")
+        await asyncio.gather(*(anna.press(asked, button) for button in ("Forget", "Forget", "Keep it")))
+        await discord.bot.until(lambda: asked.buttons == ())
+        await wish(anna, general, "me")
+        assert asked.content == "Forgotten: 1 question."
+        assert await kept(bot, hers) == [False]
 
     async def test_while_a_question_of_theirs_and_one_about_their_clip_are_worked_on(
         self,
@@ -141,6 +157,7 @@ class TestMe:
 
 class TestThisClip:
     @pytest.mark.parametrize("who", ["anna", "ben", "mona"])
+    @only(SQLITE)
     async def test_by_who_posted_it_who_asked_and_moderators(
         self,
         who: str,
@@ -167,6 +184,7 @@ class TestThisClip:
         assert await kept(bot, answer, other) == [False, True]
         assert await bot.house.memory.facts(digest) is None
 
+    @only(SQLITE)
     async def test_by_nobody_else_and_only_one_that_is_known(
         self,
         bot: KibitzClient,
@@ -193,6 +211,7 @@ class TestThisClip:
         misplaced = await wish(ben, general, "me", message=general.link(hers))
         assert words(misplaced).startswith("⚠️ A message link says which clip is meant.")
 
+    @only(SQLITE)
     async def test_named_by_the_link_of_its_message(
         self, bot: KibitzClient, anna: Person, general: Channel, discord: DiscordServer, clip: MakeClip
     ) -> None:
@@ -237,6 +256,7 @@ class TestAPlace:
         assert await press(discord, mona, asked) == "Forgotten: 1 question."
         assert await kept(bot, here, there) == [False, True]
 
+    @only(SQLITE)
     async def test_direct_messages_by_the_person(
         self, bot: KibitzClient, anna: Person, ben: Person, general: Channel, discord: DiscordServer
     ) -> None:
@@ -269,6 +289,7 @@ class TestAPlace:
         await press(discord, otto, await wish(otto, general, "everything here"))
         assert await kept(bot, here, there, elsewhere) == [False, False, True]
 
+    @only(SQLITE)
     async def test_ends_what_is_asked_there_just_now(
         self,
         bot: KibitzClient,
@@ -288,6 +309,7 @@ class TestAPlace:
 
 
 class TestTheMenu:
+    @only(SQLITE)
     async def test_of_ones_own_message_and_of_ones_own_answer(
         self, bot: KibitzClient, club: Guild, anna: Person, general: Channel, discord: DiscordServer, clip: MakeClip
     ) -> None:
@@ -298,6 +320,7 @@ class TestTheMenu:
             assert (await press(discord, anna, await opened.reply())).startswith("Forgotten: 1 question")
         assert await kept(bot, red, plain) == [False, False]
 
+    @only(SQLITE)
     async def test_of_others_is_for_moderators(
         self, bot: KibitzClient, anna: Person, ben: Person, mona: Person, general: Channel, discord: DiscordServer
     ) -> None:
@@ -312,6 +335,7 @@ class TestTheMenu:
         assert await kept(bot, hers) == [False]
 
 
+@only(SQLITE)
 async def test_a_confirmation_from_before_a_restart_does_nothing(
     start: StartBot, club: Guild, anna: Person, general: Channel, discord: DiscordServer
 ) -> None:
@@ -324,6 +348,7 @@ async def test_a_confirmation_from_before_a_restart_does_nothing(
         assert await kept(bot, hers) == [True]
 
 
+@only(SQLITE)
 async def test_a_confirmation_does_not_wait_for_ever(
     bot: KibitzClient, anna: Person, general: Channel, discord: DiscordServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -413,6 +438,7 @@ class TestOptingOut:
             assert (held_of_her.turns, held_of_her.clips, held_of_her.facts) == ((), (), ())
         assert [await is_kept(where, word) for word in ("canary", "heron", "magpie", "bittern")] == [False] * 4
 
+    @only(SQLITE)
     async def test_ends_with_opting_in(
         self, bot: KibitzClient, anna: Person, general: Channel, discord: DiscordServer
     ) -> None:

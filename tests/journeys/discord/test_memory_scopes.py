@@ -104,7 +104,7 @@ async def test_nothing_that_was_said_comes_back_elsewhere(
     async def privately(person: Person, command: str, channel: Channel, **options: str) -> Message:
         return await (await person.slash(command, to=channel, **options)).reply()
 
-    async with start():
+    async with start(EMBEDDINGS__MODELS="text-embedding-3-small"):
         await (await olaf.slash("optout", to=by_name["public"].channel)).reply()
         await olaf.press(by_name["public"].channel.seen_by(olaf)[-1], "Opt out")
         for place in places:
@@ -117,7 +117,7 @@ async def test_nothing_that_was_said_comes_back_elsewhere(
         await answered(olaf, by_name["public"].channel, "The codeword of the lighthouse is canaryolaf")
         await privately(anna, "ask", room, question="The codeword of the lighthouse is canaryabroad")
 
-    async with start():
+    async with start(EMBEDDINGS__MODELS="text-embedding-3-small"):
         own: dict[str, bool] = {}
         for place in places:
             for person in place.people:
@@ -146,6 +146,7 @@ async def test_nothing_that_was_said_comes_back_elsewhere(
             "public", commanded.allowed, lambda: privately(ben, "ask", commanded.channel, question=QUESTION)
         )
 
+    assert cloud.embeddings, "what means the like was looked for as well"
     assert [(name, leaked) for name, leaked, _ in heard if leaked] == []
     assert [which for which, is_found in own.items() if not is_found] == [], "what was said there is found there"
     every = [place.allowed for place in places] + [{"canaryabroad"}, {"canaryolaf", "canarypublic"}]

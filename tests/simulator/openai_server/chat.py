@@ -22,6 +22,7 @@ from tests.simulator.openai_server.refusals import (
     unsupported_value,
 )
 from tests.simulator.openai_server.schemas import check_strict, fill_schema
+from tests.simulator.openai_server.tools import check_order, check_tools
 
 _PARAMETERS = frozenset(
     (
@@ -61,6 +62,10 @@ def read_chat(call: ChatCall, flavour: Flavour, card: ModelCard | None, *, skim:
         _check_parameters(body)
         if card is not None:
             _check_reasoning(body, card, flavour)
+        check_tools(body)
+        check_order(call.messages)
+    if flavour.chat.tools_refusal is not None and body.get("tools"):
+        raise Refusal(400, flavour.chat.tools_refusal, kind="BadRequestError")
     for name in flavour.chat.refused & body.keys():
         raise unsupported_parameter(name)
     if call.images and card is not None and not card.sees:

@@ -14,7 +14,8 @@ SPEECH_FORMATS = frozenset(("mp3", "opus", "aac", "flac", "wav", "pcm"))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatHabits:
     """`ignored` parameters are accepted and do nothing; `refused` ones give a 400. `context_tokens`: pictures
-    beyond it are dropped silently, the oldest first. `image_types`: what can be decoded."""
+    beyond it are dropped silently, the oldest first. `image_types`: what can be decoded. `whole_calls`: a call of a
+    tool is one event; `tools_refusal`: tools give a 400 with these words."""
 
     offered: bool = True
     strict: bool = True
@@ -28,6 +29,8 @@ class ChatHabits:
     temperature_at_no_effort: bool = True
     reasoning_field: Literal["reasoning", "reasoning_content"] | None = None
     think_block: bool = False
+    whole_calls: bool = False
+    tools_refusal: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +111,7 @@ OLLAMA = replace(
         image_types=frozenset(("image/jpeg", "image/png", "image/webp")),
         context_tokens=4_096,
         reasoning_field="reasoning",
+        whole_calls=True,
     ),
     hearing=HearingHabits(by_model=False, text_only=True),
     speaking=_NO_SPEECH,

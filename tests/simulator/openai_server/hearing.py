@@ -200,7 +200,7 @@ def shape(
                         "start": segment.start_seconds,
                         "end": segment.end_seconds,
                         "text": segment.text,
-                        "speaker": "A",
+                        "speaker": segment.speaker,
                     }
                     for index, segment in enumerate(heard)
                 ],

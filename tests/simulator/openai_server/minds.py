@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from PIL import Image
 from tests.simulator.openai_server.images import SeenImage
 from tests.simulator.openai_server.records import ChatCall, TranscriptionCall
 from tests.simulator.openai_server.sound import HEARING_RATE_HZ, SPEECH_RATE_HZ, HeardAudio
+
+if TYPE_CHECKING:
+    from tests.simulator.openai_server.tools import Made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,7 @@ class HeardSegment:
     start_seconds: float
     end_seconds: float
     text: str
+    speaker: str = "A"
 
 
 class Mind(Protocol):
@@ -39,6 +43,10 @@ class Mind(Protocol):
     def look(self, images: Sequence[SeenImage], call: ChatCall) -> list[SeenPicture]: ...
 
     def listen(self, audio: HeardAudio, call: TranscriptionCall) -> list[HeardSegment]: ...
+
+    def act(self, call: ChatCall) -> "tuple[Made, ...]":
+        """What it calls for before it answers; asked only where the request lets it."""
+        ...
 
     def answer(self, call: ChatCall) -> str: ...
 
@@ -77,7 +85,7 @@ class HonestMind:
         return [
             SeenPicture(
                 caption=describe_picture(image.open()),
-                text_on_screen=_read_text(image.data) if self.reads_text else None,
+                text_on_screen=read_text(image.data) if self.reads_text else None,
             )
             for image in images
         ]
@@ -98,6 +106,9 @@ class HonestMind:
                 else:
                     segments.extend(self._recognise(audio.samples, tone_start, tone_end))
         return segments
+
+    def act(self, call: ChatCall) -> "tuple[Made, ...]":
+        return ()
 
     def answer(self, call: ChatCall) -> str:
         if callable(self.answers):
@@ -213,7 +224,8 @@ def describe_picture(picture: Image.Image) -> str:
     return f"The picture is {colours[0]}{extra}, {light}."
 
 
-def _read_text(data: bytes) -> str | None:
+def read_text(data: bytes) -> str | None:
+    """What Tesseract makes of an encoded picture."""
     done = subprocess.run(
         ("tesseract", "-", "-", "--psm", "11"), input=data, capture_output=True, check=False, timeout=30
     )

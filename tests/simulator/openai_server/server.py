@@ -31,6 +31,7 @@ from tests.simulator.openai_server.sound import (
     encode_sound,
     skim_sound,
 )
+from tests.simulator.openai_server.tools import Made, call_deltas, may_call
 
 _CREATED = 1_767_225_600
 _SPEECH_CHUNK_BYTES = SPEECH_RATE_HZ * 2 // 10
@@ -292,6 +293,11 @@ class OpenAIEmulator:
             raise unknown_url(request.method, request.path)
         if refusal is not None:
             raise refusal
+        made: tuple[Made, ...] = ()
+        if may_call(call.body, self.flavour.chat.ignored):
+            made = await asyncio.to_thread(self.mind.act, call)
+        if made:
+            return await self._send_calls(request, call, made, fault)
         reply = await think(call, self.mind, self.flavour)
         finish = "stop"
         if isinstance(fault, Rewrite):
@@ -319,8 +325,36 @@ class OpenAIEmulator:
         }
         return await send_json(request, call, payload, fault)
 
+    async def _send_calls(
+        self, request: web.Request, call: ChatCall, made: tuple[Made, ...], fault: Fault | None
+    ) -> web.StreamResponse:
+        call.output_tokens = sum(len(split_tokens(each.arguments)) + 1 for each in made)
+        if call.stream:
+            return await self._stream_chat(request, call, [], "tool_calls", fault, made)
+        calls = [
+            {"id": new_id("call_"), "type": "function", "function": {"name": each.name, "arguments": each.arguments}}
+            for each in made
+        ]
+        message = {"role": "assistant", "content": None, "tool_calls": calls, "refusal": None, "annotations": []}
+        payload = {
+            "id": new_id("chatcmpl-"),
+            "object": "chat.completion",
+            "created": _CREATED,
+            "model": call.model,
+            "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "tool_calls"}],
+            "usage": usage_of(call),
+            "service_tier": "default",
+        }
+        return await send_json(request, call, payload, fault)
+
     async def _stream_chat(
-        self, request: web.Request, call: ChatCall, tokens: list[str], finish: str, fault: Fault | None
+        self,
+        request: web.Request,
+        call: ChatCall,
+        tokens: list[str],
+        finish: str,
+        fault: Fault | None,
+        made: tuple[Made, ...] = (),
     ) -> web.StreamResponse:
         options = call.body.get("stream_options") or {}
         with_usage = bool(options.get("include_usage")) and self.flavour.chat.usage_in_stream
@@ -343,7 +377,7 @@ class OpenAIEmulator:
         stream = Stream(request, call, fault, self._closing, "text/event-stream; charset=utf-8")
         await self._wait(call, self.delays.first_token)
         await stream.open()
-        await stream.event(chunk({"role": "assistant", "content": "", "refusal": None}))
+        await stream.event(chunk({"role": "assistant", "content": None if made else "", "refusal": None}))
         if self.flavour.chat.reasoning_field:
             for word in ("The pictures ", "come first."):
                 await stream.event(chunk({self.flavour.chat.reasoning_field: word}))
@@ -351,6 +385,9 @@ class OpenAIEmulator:
             if self.delays.per_token:
                 await self._wait(call, self.delays.first_token + self.delays.per_token * index)
             await stream.event(chunk({"content": token}))
+        ids = [new_id("call_") for _ in made]
+        for delta in call_deltas(made, ids, whole=self.flavour.chat.whole_calls):
+            await stream.event(chunk(delta))
         await stream.event(chunk({}, finish))
         if with_usage:
             await stream.event({**frame, "choices": [], "usage": usage_of(call)})
