@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from bot.config import RoleSettings, Settings
-from bot.database.engine import open_database
+from bot.database.engine import Database, open_database
 from bot.database.where import Where
 from bot.discord_io.attachments import open_fetcher, read_again
 from bot.discord_io.client import House, KibitzClient
 from bot.discord_io.desk import Desk
 from bot.discord_io.reception import Reception
 from bot.discord_io.withdrawal import Withdrawal
+from bot.domain.answer import AnswerMode
 from bot.domain.errors import MediaError
 from bot.domain.media import AudioChunk, EncodedAudio
 from bot.domain.role import Role
@@ -53,7 +54,8 @@ from bot.providers.openai.speech_choice import choose_synthesizer
 from bot.providers.openai.transcripts import OpenAITranscriber
 from bot.providers.retry import Retry
 from bot.services.chat import ChatService
-from bot.services.clips import ClipService
+from bot.services.clips import ClipService, MediaFetcher
+from bot.services.conversations import Conversations, LocalFiles
 from bot.services.forget import ForgetService
 from bot.services.remembrance import Remembrance
 from bot.services.video import VideoService
@@ -61,6 +63,7 @@ from bot.services.video import VideoService
 Provider = TypeVar("Provider")
 
 _LAST_THOUGHTS_SECONDS = 2.0
+_ALWAYS = timedelta(days=36_500)
 _SWEEP_SECONDS = 300.0
 _ENCODERS = 2  # each is a process of its own; more would cost memory and gain no time
 
@@ -72,72 +75,92 @@ OFFLINE_NOTICE = Notice(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """What the command line and the cogs work with. Each job's own folder lies in `workspaces`."""
+    """What the command line works with. Each job's own folder lies in `workspaces`. `conversations` None: nothing is
+    kept."""
 
     settings: Settings
     crew: Crew
     video: VideoService
     workspaces: Path
+    conversations: Conversations | None = None
 
 
 @asynccontextmanager
-async def open_app(settings: Settings) -> AsyncGenerator[App]:
-    """Everything open for as long as the block lasts. Opens no connection by itself."""
+async def open_app(settings: Settings, *, keeps: bool = False, mode: AnswerMode | None = None) -> AsyncGenerator[App]:
+    """Everything open for as long as the block lasts. Opens no connection by itself. With `keeps` also the memory, for
+    conversations in this `mode` (None: as configured); raises MemoryFault then."""
     workspaces = await _workspaces(settings)
     async with AsyncExitStack() as stack:
         crew = _crew(settings, stack)
-        service = VideoService(crew, standing=_standing(settings))
-        yield App(settings=settings, crew=crew, video=service, workspaces=workspaces)
+        kept: Conversations | None = None
+        if keeps:
+            database = await stack.enter_async_context(open_database(where_of(settings)))
+            rooms = await _rooms(settings, database, crew, LocalFiles(), stack, recent=_ALWAYS, mode=mode)
+            kept = Conversations(rooms.chat, rooms.memory, rooms.forget)
+        video = VideoService(crew, standing=_standing(settings))
+        yield App(settings=settings, crew=crew, video=video, workspaces=workspaces, conversations=kept)
 
 
 @asynccontextmanager
 async def open_bot(settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> AsyncGenerator[KibitzClient]:
     """The Discord client with everything it works with, not signed in yet. `clock`: see Reception."""
-    workspaces = await _workspaces(settings)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(where_of(settings)))
         crew = _crew(settings, stack)
         client = await stack.enter_async_context(KibitzClient(settings))
         fetcher = await stack.enter_async_context(open_fetcher(settings, partial(read_again, client)))
-        memory = Memory(database)
-        cache = await stack.enter_async_context(open_cache(settings))
-        remembrance = _remembrance(settings, crew, memory, stack)
-        chat = ChatService(
-            crew,
-            memory,
-            ClipService(crew, memory, fetcher, folder=workspaces, cache=cache),
-            remembrance,
-            mode=settings.answer.mode,
-            max_clips=settings.discord.max_clips,
-            standing=_standing(settings),
-        )
-        desk = Desk(chat, memory, Intake(database), settings.jobs, tasks=client.tasks)
-        reception = Reception(desk, memory, settings.discord, clock=clock)
-        forget = ForgetService(memory, cache, keep_days=settings.data.keep_days, fade_days=settings.memory.fade_days)
-        stack.push_async_callback(forget.aclose)
+        recent = timedelta(hours=settings.discord.recent_hours)
+        rooms = await _rooms(settings, database, crew, fetcher, stack, recent=recent)
+        desk = Desk(rooms.chat, rooms.memory, Intake(database), settings.jobs, tasks=client.tasks)
         client.attach(
             House(
                 settings=settings,
-                memory=memory,
+                memory=rooms.memory,
                 desk=desk,
-                reception=reception,
-                forget=forget,
-                withdrawal=Withdrawal(desk, memory, forget),
+                reception=Reception(desk, rooms.memory, settings.discord, clock=clock),
+                forget=rooms.forget,
+                withdrawal=Withdrawal(desk, rooms.memory, rooms.forget),
             )
         )
         yield client
 
 
-def _remembrance(settings: Settings, crew: Crew, memory: Memory, stack: AsyncExitStack) -> Remembrance:
-    """What it does in the background gets a moment at the end; what is not done then is made up for later."""
-    remembrance = Remembrance(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rooms:
+    """What every conversation needs, wherever it is held."""
+
+    memory: Memory
+    chat: ChatService
+    forget: ForgetService
+
+
+async def _rooms(
+    settings: Settings,
+    database: Database,
+    crew: Crew,
+    fetcher: MediaFetcher,
+    stack: AsyncExitStack,
+    *,
+    recent: timedelta,
+    mode: AnswerMode | None = None,
+) -> _Rooms:
+    """What is remembered in the background gets a moment at the end; what is not done then is made up for later."""
+    memory = Memory(database)
+    cache = await stack.enter_async_context(open_cache(settings))
+    remembrance = Remembrance(crew, memory, recent=recent, summarises=settings.memory.summaries)
+    stack.push_async_callback(remembrance.finish, _LAST_THOUGHTS_SECONDS)
+    chat = ChatService(
         crew,
         memory,
-        recent=timedelta(hours=settings.discord.recent_hours),
-        summarises=settings.memory.summaries,
+        ClipService(crew, memory, fetcher, folder=await _workspaces(settings), cache=cache),
+        remembrance,
+        mode=mode or settings.answer.mode,
+        max_clips=settings.discord.max_clips,
+        standing=_standing(settings),
     )
-    stack.push_async_callback(remembrance.finish, _LAST_THOUGHTS_SECONDS)
-    return remembrance
+    forget = ForgetService(memory, cache, keep_days=settings.data.keep_days, fade_days=settings.memory.fade_days)
+    stack.push_async_callback(forget.aclose)
+    return _Rooms(memory=memory, chat=chat, forget=forget)
 
 
 @asynccontextmanager

@@ -3,10 +3,13 @@
 import asyncio
 import json
 import logging
+import os
+import re
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -19,12 +22,13 @@ from bot.cli.db import db
 from bot.cli.doctor import examine
 from bot.cli.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MEDIA, EXIT_PROVIDER, EXIT_USAGE
 from bot.cli.health import report_health
-from bot.cli.incoming import saved
+from bot.cli.incoming import STDIN, saved
 from bot.cli.opening import Config, fail, load
 from bot.cli.render import answer_as_json, estimate_as_text
 from bot.cli.run import run_bot
 from bot.domain.answer import Answer, AnswerMode
 from bot.domain.errors import BotError, MediaError, ProviderError, QuotaError
+from bot.domain.recollection import Named
 from bot.pipeline.export import FORMATS
 
 Result = TypeVar("Result")
@@ -38,6 +42,14 @@ cli = typer.Typer(
 )
 cli.add_typer(db)
 
+MediaOrQuestion = Annotated[
+    Path,
+    typer.Argument(
+        metavar="MEDIA",
+        help="A clip, a sound or a picture; - reads it from stdin. In a conversation it may be left out.",
+        show_default=False,
+    ),
+]
 Media = Annotated[Path, typer.Argument(help="A clip, a sound or a picture; - reads it from stdin.", show_default=False)]
 Preset = Annotated[
     str | None,
@@ -69,7 +81,7 @@ def start(
 
 @cli.command()
 def ask(  # noqa: PLR0917 - the arguments of the command line
-    media: Media,
+    media: MediaOrQuestion,
     question: Annotated[
         str | None,
         typer.Argument(help="Default: the question asked in the clip, else what happens there.", show_default=False),
@@ -83,9 +95,12 @@ def ask(  # noqa: PLR0917 - the arguments of the command line
     events: Annotated[
         Path | None, typer.Option(help="Append what happens as JSON lines to this file.", show_default=False)
     ] = None,
+    conversation: Annotated[
+        str | None, typer.Option(help="Keep this under a name, and go on from what is kept there.", show_default=False)
+    ] = None,
     config: Config = None,
 ) -> None:
-    """Answer a question about a clip."""
+    """Answer a question about a clip; in a conversation also without one."""
     with ExitStack() as files:
         _check_writable(voice, "--voice")
         watchers: list[Watcher] = [progress()]
@@ -94,11 +109,19 @@ def ask(  # noqa: PLR0917 - the arguments of the command line
             watchers.append(EventLog(files.enter_context(events.open("a", encoding="utf-8"))))
         listener = ConsoleListener(*watchers, show_text=not as_json)
 
-        async def work(app: App, path: Path) -> Answer:
+        async def work(app: App, path: Path | None, asked: str | None) -> Answer:
+            if conversation is not None and app.conversations is not None:
+                answer = await app.conversations.ask(conversation, path, asked, listener, speak=voice is not None)
+                await app.conversations.upkeep()
+                return answer
             wanted = mode or app.settings.answer.mode
-            return await app.video.ask(path, question, listener, mode=wanted, speak=voice is not None)
+            return await app.video.ask(path or media, asked, listener, mode=wanted, speak=voice is not None)
 
-        answer = _run(_with_media(media, work), preset=preset, config=config)
+        if conversation is not None and question is None and _is_question(media):
+            whole = partial(work, path=None, asked=str(media))
+        else:
+            whole = _with_media(media, lambda app, path: work(app, path, question))
+        answer = _run(whole, preset=preset, config=config, keeps=conversation is not None, mode=mode)
     if as_json:
         typer.echo(json.dumps(answer_as_json(answer), ensure_ascii=False, indent=2))
     else:
@@ -153,6 +176,32 @@ def estimate(
 
 
 @cli.command()
+def conversations(config: Config = None) -> None:
+    """List the conversations that `ask --conversation` kept."""
+
+    async def work(app: App) -> Sequence[Named]:
+        return () if app.conversations is None else await app.conversations.names()
+
+    for one in _run(work, preset="offline", config=config, keeps=True):
+        last = "-" if one.last_at is None else f"{one.last_at.astimezone():%Y-%m-%d %H:%M}"
+        typer.echo(f"{last:<16}  {one.turn_count:>4}  {one.name}")
+
+
+@cli.command()
+def forget(
+    name: Annotated[str, typer.Argument(help="As `conversations` lists it.", show_default=False)], config: Config = None
+) -> None:
+    """Forget a conversation: what was asked and answered, and what is known of its clips."""
+
+    async def work(app: App) -> None:
+        if app.conversations is not None:
+            await app.conversations.forget(name)
+
+    _run(work, preset="offline", config=config, keeps=True)
+    typer.echo("Forgotten.")
+
+
+@cli.command()
 def doctor(preset: Preset = None, config: Config = None) -> None:
     """Check tools, keys, servers and models; exit code 1 when something needed is missing."""
 
@@ -180,7 +229,20 @@ def main() -> None:
     cli(prog_name="kibitz")
 
 
-def _run(work: Callable[[App], Awaitable[Result]], *, preset: str | None, config: Path | None) -> Result:
+def _is_question(media: Path) -> bool:
+    """What is no file and is not named like one."""
+    is_named_like_a_file = re.search(r"\.(?=\w*[A-Za-z])\w{2,5}$", media.name)
+    return media != STDIN and not os.path.exists(media) and is_named_like_a_file is None  # noqa: PTH110 - no name is too long for it
+
+
+def _run(
+    work: Callable[[App], Awaitable[Result]],
+    *,
+    preset: str | None,
+    config: Path | None,
+    keeps: bool = False,
+    mode: AnswerMode | None = None,
+) -> Result:
     """Open the app, do one thing, close everything; errors become one sentence and an exit code."""
     settings = load(preset, config)
     for statement in settings.statements:
@@ -190,7 +252,7 @@ def _run(work: Callable[[App], Awaitable[Result]], *, preset: str | None, config
         task = asyncio.current_task()
         if task is not None:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        async with open_app(settings) as app:
+        async with open_app(settings, keeps=keeps, mode=mode) as app:
             return await work(app)
 
     try:

@@ -118,6 +118,16 @@ class Overview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A place that has a name, how many turns it has, and when the last one was (None: none is left)."""
+
+    key: ConversationKey
+    name: str = field(repr=False)
+    turn_count: int
+    last_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
     """What went: jobs whose turns or requests are gone, digests of clips of which nothing is known any more, and how
     many facts; `resting` are summaries and answers of others that rested on any of it."""

@@ -6,15 +6,17 @@ from dataclasses import fields
 from typing import TypedDict, cast
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.database.codec import to_json
-from bot.database.tables import SettingRow
-from bot.domain.conversation import AnswersWhen, PlaceSettings, SpeakWhen
+from bot.database.tables import SettingRow, TurnRow
+from bot.domain.conversation import AnswersWhen, ConversationKey, PlaceSettings, SpeakWhen
+from bot.domain.recollection import Named
 
 _PLACE = TypeAdapter(PlaceSettings)
 _NAMES = frozenset(field.name for field in fields(PlaceSettings))
+_NAME = "conversation"  # beside the fields of PlaceSettings
 _NOWHERE = 0  # no id of Discord's: a direct message has no server, a whole server no channel
 
 
@@ -93,3 +95,29 @@ def _known(row: SettingRow) -> object:
         return _value(row.name, json.loads(row.value)) if row.name in _NAMES else None
     except ValidationError:
         return None
+
+
+async def name_place(session: AsyncSession, key: ConversationKey, name: str) -> None:
+    """A name by which a place is listed; it goes with the place's settings."""
+    server, channel = _place(key.server_id, key.channel_id)
+    await session.merge(SettingRow(server_id=server, channel_id=channel, name=_NAME, value=to_json(name)))
+
+
+async def named_places(session: AsyncSession) -> tuple[Named, ...]:
+    """The last used first."""
+    rows = await session.execute(
+        select(SettingRow, func.count(TurnRow.job_id), func.max(TurnRow.asked_at))
+        .outerjoin(TurnRow, (TurnRow.server_id.is_(None)) & (TurnRow.channel_id == SettingRow.channel_id))
+        .where(SettingRow.name == _NAME, SettingRow.server_id == _NOWHERE)
+        .group_by(SettingRow.server_id, SettingRow.channel_id, SettingRow.name, SettingRow.value)
+    )
+    found = [
+        Named(
+            key=ConversationKey(server_id=None, channel_id=row.channel_id),
+            name=str(json.loads(row.value)),
+            turn_count=count,
+            last_at=last_at,
+        )
+        for row, count, last_at in rows
+    ]
+    return tuple(sorted(found, key=lambda one: (one.last_at is not None, one.last_at), reverse=True))

@@ -14,6 +14,7 @@ from bot.domain.recollection import (
     Forgotten,
     Found,
     Holdings,
+    Named,
     Overview,
     Recollection,
     Scope,
@@ -209,6 +210,14 @@ class Memory:
         """None as a value: no longer set there. Raises ValueError on a name or value that PlaceSettings has not."""
         wanted = settings.checked(changes)
         await self._database.write(lambda session: settings.change(session, server_id, channel_id, wanted))
+
+    async def name_place(self, key: ConversationKey, name: str) -> None:
+        """A place that no Discord knows is listed by its name."""
+        await self._database.write(lambda session: settings.name_place(session, key, name))
+
+    async def named_places(self) -> tuple[Named, ...]:
+        """The last used first."""
+        return await self._database.read(settings.named_places)
 
     async def keep_fact(self, fact: Fact) -> Fact:
         """With its number. What is pinned in that place word for word already is there once."""

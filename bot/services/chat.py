@@ -1,7 +1,7 @@
 """What somebody asks in a chat: the clips it is about, what was said before, the answer, and that it is remembered."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
@@ -42,6 +42,9 @@ class Done:
     notices: tuple[Notice, ...] = ()
     usages: tuple[Usage, ...] = ()
     voice: VoiceClip | None = None
+    source: QuestionSource = QuestionSource.TYPED
+    mode: AnswerMode = AnswerMode.AUTO
+    timings_seconds: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 class ChatService:
@@ -94,7 +97,7 @@ class ChatService:
         if keeps and (ask.clips or ask.kind in _SAID or not ask.is_private):
             await self._remembrance.keep(_turn(ask, done, refs, earlier))
             await self._clips.keep_looks(again)
-        return done
+        return replace(done, timings_seconds=run.timings_seconds)
 
     async def _speak(self, run: Run, ask: Ask, place: PlaceSettings) -> Done:
         """The answer of the turn an ask follows, aloud."""
@@ -192,7 +195,14 @@ class ChatService:
             said = await reply(
                 run, crew, question, understood, mode=self._mode, speak=ask.speak, earlier=earlier, again=again
             )
-            done = replace(done, text=said.text, question=question.text, voice=said.voice)
+            done = replace(
+                done,
+                text=said.text,
+                question=question.text,
+                voice=said.voice,
+                source=question.source,
+                mode=said.mode,
+            )
         elif ask.kind is AskKind.TRANSCRIBE:
             done = replace(done, text="\n".join(spoken))
         return replace(done, notices=tuple(run.notices), usages=tuple(run.usages)), earlier

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.pipeline.fusion import RULES, TALK_RULES
+from bot.pipeline.looking import LOOK_RULES
 from tests.discord_io.discord_markdown import read
 from tests.journeys.discord.conftest import MakeClip, StartBot
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, Interaction, Message, Person, Upload
@@ -85,7 +86,7 @@ async def harmless(discord: DiscordServer, cloud: OpenAIEmulator, start: StartBo
         system = "\n".join(text_of(message) for message in call.messages if message["role"] in {"system", "developer"})
         assert MARK not in system
         if call in cloud.answers:
-            assert system in {RULES, TALK_RULES}
+            assert system in {RULES, RULES + LOOK_RULES, TALK_RULES}
     for call in cloud.transcriptions:
         assert MARK not in " ".join([call.prompt, *call.keywords])
     for call in cloud.speeches:
@@ -109,7 +110,7 @@ def assert_fenced(call: ChatCall) -> None:
     lines = [line for line in body.splitlines() if MARK in line]
     assert lines
     for line in lines:
-        quoted = json.loads(line[line.index('"') :])
+        quoted, _ = json.JSONDecoder().raw_decode(line[line.index('"') :])
         assert MARK in quoted
         assert INVISIBLE.search(quoted) is None
 
@@ -188,10 +189,11 @@ async def test_what_is_said_aloud(
     assert re.search(r"<[@#]|\*\*|\|\||```", spoken) is None
 
 
-async def test_names_are_told_to_nobody(
+async def test_names_are_told_to_nobody_but_who_asked_what_before(
     start: StartBot, discord: DiscordServer, cloud: OpenAIEmulator, snap: Path
 ) -> None:
-    """Of people, servers, channels, threads and files; there is nothing in them that an answer needs."""
+    """Of servers, channels, threads and files there is nothing an answer needs; what somebody is called stands in the
+    evidence, beside what they asked."""
     cloud.mind = HonestMind(answers="It is green.")
     name = f"{MARK} @everyone **x** discord.gg/evil \u202e"
     club = discord.guild(name)
@@ -211,9 +213,17 @@ async def test_names_are_told_to_nobody(
             await settled(discord, asked)
         board = await (await eve.press(answer, "Frames")).reply()
     assert board.files[0].name == "storyboard.png"
-    words = [call.text for call in cloud.chats] + [message.text for message in discord.bot.messages()]
-    bodies = [json.dumps(call.body) for call in cloud.chats]
-    assert [text for text in (*words, *bodies) if "gnore" in text or "evil" in text or "passwd" in text] == []
+    for call in cloud.chats:
+        rest = (
+            json.dumps({**call.body, "messages": []}) + outside_evidence(call) if call in cloud.answers else call.text
+        )
+        assert not re.search("gnore|evil|passwd", rest)
+    told = [line for call in cloud.answers for line in call.text.splitlines() if re.search("gnore|evil|passwd", line)]
+    assert told
+    assert not [line for line in told if not re.fullmatch(r'EARLIER asked ".*" \(by ".*", .* UTC\)', line)]
+    assert not re.search("room |title |passwd", "\n".join(told))
+    shown = [message.text for message in discord.bot.messages()]
+    assert [text for text in shown if "gnore" in text or "evil" in text or "passwd" in text] == []
 
 
 @pytest.mark.usefixtures("bot")
