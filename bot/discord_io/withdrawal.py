@@ -1,5 +1,6 @@
 """What people take back: it is forgotten, and what is being worked on keeps nothing of it either."""
 
+import asyncio
 from collections.abc import Collection
 from functools import partial
 
@@ -19,6 +20,7 @@ class Withdrawal:
         self._desk = desk
         self._memory = memory
         self._forget = forget
+        self._edits_in_order = asyncio.Lock()  # so that the last of several edits is the one that stays
 
     async def messages(self, messages: Collection[MessageRef]) -> Forgotten:
         """Messages are gone, or are to be as if they were, and with them what was kept because of them."""
@@ -31,10 +33,11 @@ class Withdrawal:
         """A message says something else now, or has lost a file; `attachments` are those it still has."""
 
         async def follow() -> None:
-            if await self._memory.attachments_of(message) - set(attachments):
-                await self._forget.message(message)
-            else:
-                await self._forget.edited(message, question)
+            async with self._edits_in_order:
+                if await self._memory.attachments_of(message) - set(attachments):
+                    await self._forget.message(message)
+                else:
+                    await self._forget.edited(message, question)
 
         self._desk.afterwards(lambda ask: came_from(ask, message), follow)
         await follow()

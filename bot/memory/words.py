@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Protocol, cast
 
-import snowballstemmer  # pyright: ignore[reportMissingTypeStubs] - it has no types
+import Stemmer  # pyright: ignore[reportMissingTypeStubs] - it has no types
 
 from bot.domain.conversation import ConversationKey
 
@@ -39,7 +39,7 @@ class _Stemmer(Protocol):
     def stemWord(self, word: str, /) -> str: ...  # noqa: N802 - the library's name
 
 
-_STEMMER = cast("_Stemmer", snowballstemmer.EnglishStemmer())
+_STEMMER = cast("_Stemmer", Stemmer.Stemmer("english"))  # pyright: ignore[reportUnknownMemberType] - as above
 
 
 def search_words(text: str) -> tuple[str, ...]:

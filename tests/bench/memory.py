@@ -29,6 +29,7 @@ _READY = b"ready"
 _START = f"""
 import asyncio, sys
 from pathlib import Path
+import bot.__main__  # as `python -m bot` begins
 from bot.app import open_bot
 from bot.config import load_settings
 

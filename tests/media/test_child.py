@@ -66,13 +66,14 @@ async def test_a_caller_cancelled_while_leaving_collects_the_child_all_the_same(
 
     for turns in range(1, 4):
         entered.clear()
+        before = children()
         leaving = asyncio.create_task(enter_and_leave())
         await entered.wait()
         for _ in range(turns):
             await asyncio.sleep(0)
         leaving.cancel()
         await asyncio.gather(leaving, return_exceptions=True)
-        assert children() == set()
+        assert children() <= before
 
 
 async def test_cancelling_the_caller_ends_and_collects_the_child(limits):

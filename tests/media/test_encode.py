@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from bot.domain.errors import MediaError
 from bot.domain.media import AudioChunk
 from bot.media.encode import UploadForm, VoiceClipEncoder, encode_upload
 from bot.media.limits import MediaLimits
+from tests.media.conftest import children
 
 LIMITS = MediaLimits()
 LEAD_SECONDS = 0.1
@@ -168,7 +168,7 @@ async def test_without_ffmpeg_it_says_so(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 async def test_cancelling_ends_the_encoder():
-    begun = asyncio.Event()
+    begun, before = asyncio.Event(), children()
 
     async def speak() -> None:
         async with VoiceClipEncoder(LIMITS) as encoder:
@@ -178,13 +178,8 @@ async def test_cancelling_ends_the_encoder():
 
     speaking = asyncio.create_task(speak())
     await begun.wait()
-    assert children()
+    assert children() - before
     speaking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await speaking
-    assert not children()
-
-
-def children() -> list[str]:
-    """Processes this one has started and not yet buried."""
-    return Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    assert children() <= before
