@@ -33,6 +33,12 @@ from bot.pipeline.export import FORMATS
 
 Result = TypeVar("Result")
 
+_NAME_OF_A_CLIP = re.compile(
+    r"\.(3gp|aac|aiff?|avi|avif|bmp|flac|flv|gif|heic|jpe?g|m2ts|m4[av]|mk[av]|mov|mp[34]|mpe?g|mts|og[agv]|opus"
+    r"|png|tiff?|wav|web[mp]|wm[av])$",
+    re.IGNORECASE,
+)
+
 cli = typer.Typer(
     name="kibitz",
     help="Kibitz watches clips, listens, and answers in text and in voice.",
@@ -43,7 +49,7 @@ cli = typer.Typer(
 cli.add_typer(db)
 
 MediaOrQuestion = Annotated[
-    Path,
+    str,
     typer.Argument(
         metavar="MEDIA",
         help="A clip, a sound or a picture; - reads it from stdin. In a conversation it may be left out.",
@@ -109,28 +115,22 @@ def ask(  # noqa: PLR0917 - the arguments of the command line
             watchers.append(EventLog(files.enter_context(events.open("a", encoding="utf-8"))))
         listener = ConsoleListener(*watchers, show_text=not as_json)
 
-        async def work(app: App, path: Path | None, asked: str | None) -> Answer:
+        async def work(app: App, path: Path | None, asked: str | None) -> None:
             if conversation is not None and app.conversations is not None:
                 answer = await app.conversations.ask(conversation, path, asked, listener, speak=voice is not None)
-                await app.conversations.upkeep()
-                return answer
+                _hand_over(answer, voice, as_json=as_json)
+                await app.conversations.upkeep(conversation)
+                return
             wanted = mode or app.settings.answer.mode
-            return await app.video.ask(path or media, asked, listener, mode=wanted, speak=voice is not None)
+            clip = path or Path(media)
+            answer = await app.video.ask(clip, asked, listener, mode=wanted, speak=voice is not None)
+            _hand_over(answer, voice, as_json=as_json)
 
         if conversation is not None and question is None and _is_question(media):
-            whole = partial(work, path=None, asked=str(media))
+            whole = partial(work, path=None, asked=media)
         else:
-            whole = _with_media(media, lambda app, path: work(app, path, question))
-        answer = _run(whole, preset=preset, config=config, keeps=conversation is not None, mode=mode)
-    if as_json:
-        typer.echo(json.dumps(answer_as_json(answer), ensure_ascii=False, indent=2))
-    else:
-        for notice in answer.notices:
-            typer.echo(f"Notice: {notice.public}", err=True)
-    if voice is not None:
-        if answer.voice is None:
-            fail("The answer could not be spoken, so there is no voice clip; see the notices.", EXIT_PROVIDER)
-        _write(voice, answer.voice.ogg)
+            whole = _with_media(Path(media), lambda app, path: work(app, path, question))
+        _run(whole, preset=preset, config=config, keeps=conversation is not None, mode=mode)
 
 
 @cli.command()
@@ -229,10 +229,23 @@ def main() -> None:
     cli(prog_name="kibitz")
 
 
-def _is_question(media: Path) -> bool:
-    """What is no file and is not named like one."""
-    is_named_like_a_file = re.search(r"\.(?=\w*[A-Za-z])\w{2,5}$", media.name)
-    return media != STDIN and not os.path.exists(media) and is_named_like_a_file is None  # noqa: PTH110 - no name is too long for it
+def _is_question(media: str) -> bool:
+    """What is no file and is not named like a clip."""
+    is_there = os.path.exists(media)  # noqa: PTH110 - no name is too long for it
+    return Path(media) != STDIN and not is_there and _NAME_OF_A_CLIP.search(media) is None
+
+
+def _hand_over(answer: Answer, voice: Path | None, *, as_json: bool) -> None:
+    """What was not streamed."""
+    if as_json:
+        typer.echo(json.dumps(answer_as_json(answer), ensure_ascii=False, indent=2))
+    else:
+        for notice in answer.notices:
+            typer.echo(f"Notice: {notice.public}", err=True)
+    if voice is not None:
+        if answer.voice is None:
+            fail("The answer could not be spoken, so there is no voice clip; see the notices.", EXIT_PROVIDER)
+        _write(voice, answer.voice.ogg)
 
 
 def _run(

@@ -3,6 +3,7 @@ chat."""
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from pathlib import Path
 from bot.domain.answer import Answer, Question
 from bot.domain.ask import Ask
 from bot.domain.conversation import ConversationKey, MediaSource, PlaceSettings
-from bot.domain.errors import BotError, MediaError
+from bot.domain.errors import BotError, MediaError, MemoryFault
 from bot.domain.events import RunListener
 from bot.domain.recollection import Named
 from bot.domain.timeline import Timeline
@@ -19,6 +20,8 @@ from bot.memory.store import Memory
 from bot.pipeline.run import new_job_id
 from bot.services.chat import ChatService
 from bot.services.forget import ForgetService
+
+_log = logging.getLogger(__name__)
 
 _NOBODY = 0
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -31,7 +34,7 @@ class LocalFiles:
     async def fetch(self, source: MediaSource, folder: Path) -> Path:
         """The file where it lies. Raises MediaError when it is gone."""
         path = Path(source.url)
-        if not await asyncio.to_thread(path.is_file):
+        if not await asyncio.to_thread(path.exists):
             raise MediaError("media_missing", "The file of that clip is not there any more. Name the clip again.")
         return path
 
@@ -60,8 +63,8 @@ class Conversations:
             follows=before[-1].job_id if before else None,
             speak=speak,
         )
+        await self._memory.name_place(key, name)  # before anything is kept that could only be forgotten by name
         done = await self._chat.serve(ask, PlaceSettings(), listener)
-        await self._memory.name_place(key, name)
         timeline = Timeline.merge(done.timelines)
         return Answer(
             job_id=ask.job_id,
@@ -75,9 +78,14 @@ class Conversations:
             voice=done.voice,
         )
 
-    async def upkeep(self) -> None:
-        """What is older than it may be goes; nobody else sees to that where no bot runs."""
-        await self._forget.upkeep()
+    async def upkeep(self, name: str) -> None:
+        """After an answer in this conversation: what is older than it may be goes, which nobody else sees to where no
+        bot runs. The name stands even where the conversation was forgotten meanwhile."""
+        try:
+            await self._memory.name_place(key_of(name), name)
+            await self._forget.upkeep()
+        except MemoryFault as fault:
+            _log.warning("the upkeep was put off: %s", fault.code)
 
     async def names(self) -> Sequence[Named]:
         """The last used first."""

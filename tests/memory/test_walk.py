@@ -4,9 +4,8 @@ A table that is new fails here until it is known what forgetting does to it.
 """
 
 import shutil
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -23,6 +22,7 @@ from bot.domain.speech import Segment
 from bot.domain.timeline import Caption, Moment, MomentKind
 from bot.domain.understanding import Heard, Look, LookKind, Seen
 from bot.jobs.intake import Intake
+from bot.media.cache import ClipCache
 from bot.memory.consents import MEMORY
 from bot.memory.store import Memory
 from bot.memory.words import search_words
@@ -95,21 +95,6 @@ class Told:
 
 
 @dataclass(slots=True)
-class Cache:
-    """Files of clips by their digests, as bot/media/cache.py keeps them."""
-
-    folder: Path
-    swept: int = 0
-
-    async def drop(self, digests: Collection[str]) -> None:
-        for digest in digests:
-            (self.folder / digest).unlink(missing_ok=True)
-
-    async def sweep(self) -> None:
-        self.swept += 1
-
-
-@dataclass(slots=True)
 class World:
     memory: Memory
     database: Database
@@ -126,7 +111,8 @@ async def world(database: Database, where: Where) -> World:
     memory = Memory(database, clock=lambda: NOON)
     folder = where.directory / "cache"
     folder.mkdir()
-    made = World(memory, database, where, ForgetService(memory, Cache(folder), keep_days=30, clock=lambda: NOON))
+    cache = ClipCache(folder, max_bytes=2**30, keep_seconds=3600)
+    made = World(memory, database, where, ForgetService(memory, cache, keep_days=30, clock=lambda: NOON))
     words = canaries()
     places = [(person, key) for key in PLACES for person in (ALICE, BOB)]
     places += [(person, DIRECT_OF[person]) for person in (ALICE, BOB)]
