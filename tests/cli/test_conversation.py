@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from sqlite3 import connect
@@ -38,17 +38,21 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def kibitz(home: Path) -> Kibitz:
-    def run(*arguments: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str | Path, stdin: Path = Path(os.devnull), **settings: str
+    ) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "bot", *map(str, arguments)]
-        return subprocess.run(
-            command, cwd=home, env=environment(**settings), capture_output=True, text=True, timeout=120, check=False
-        )
+        with stdin.open("rb") as piped:
+            return subprocess.run(
+                command, cwd=home, env=environment(**settings), stdin=piped, capture_output=True, text=True,
+                timeout=120, check=False,
+            )  # fmt: skip
 
     return run
 
 
 @pytest.fixture
-def talked(kibitz: Kibitz, clip: Path) -> Iterator[Kibitz]:
+def talked(kibitz: Kibitz, clip: Path) -> Kibitz:
     """A conversation named trip with one question."""
     done = kibitz("ask", clip, "What colour comes first?", "--conversation", "trip")
     assert done.returncode == 0, done.stderr
@@ -61,8 +65,22 @@ def words_on_disk(home: Path, word: str) -> bool:
 
 
 def test_a_further_question_needs_no_clip_and_forgetting_leaves_nothing(talked: Kibitz, home: Path) -> None:
-    further = talked("ask", "And what colour is it at 0:03?", "--conversation", "trip", "--json")
+    voice, events = home / "answer.ogg", home / "events.jsonl"
+    further = talked(
+        "ask",
+        "And what colour is it at 0:03?",
+        "--conversation",
+        "trip",
+        "--json",
+        "--voice",
+        voice,
+        "--events",
+        events,
+    )
     assert further.returncode == 0, further.stderr
+    assert voice.read_bytes().startswith(b"OggS")
+    told = [json.loads(line)["event"] for line in events.read_text().splitlines()]
+    assert (told[0], told[-1]) == ("RunStarted", "RunEnded")
     said = json.loads(further.stdout)
     assert "blue" in said["answer"].lower()
     assert (said["mode"], said["question"]["source"]) == ("caption", "typed")
@@ -91,6 +109,9 @@ def test_the_clip_is_known_by_its_content_even_when_it_is_gone(talked: Kibitz, h
     assert again.returncode == 0
     assert "looking" not in again.stderr
     other.unlink()
+    piped = talked("ask", "-", "Which colours are there?", "--conversation", "trip", stdin=clip)
+    assert piped.returncode == 0
+    assert "looking" not in piped.stderr
     later = talked("ask", "Which colours were there?", "--conversation", "trip")
     assert later.returncode == 0
     assert "blue" in later.stdout.lower()
@@ -105,11 +126,10 @@ def test_one_conversation_knows_nothing_of_another(talked: Kibitz) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("ask", "missing.mp4", "--conversation", "trip"), 3, "no such file"),
+        (("ask", "my holiday.MKV", "--conversation", "trip"), 3, "no such file"),
         (("ask", "missing.mp4", "What?", "--conversation", "trip"), 3, "no such file"),
+        (("ask", ".", "--conversation", "trip"), 3, "folder"),
         (("ask", "What?", "--conversation", ""), 1, "needs a name"),
-        (("ask", "What?", "--conversation", "a\nb"), 1, "needs a name"),
-        (("ask", "What?", "--conversation", "x" * 101), 1, "needs a name"),
         (("ask", "What is it?"), 3, "no such file"),
         (("forget", "nobody"), 1, "no conversation of that name"),
     ],
@@ -120,18 +140,64 @@ def test_what_cannot_be_is_said(kibitz: Kibitz, arguments: tuple[str, ...], code
     assert said in done.stderr
 
 
-@pytest.mark.parametrize("name", ["旅行", "a/b\\c", "--", "trip 2 🎬", "x" * 100])
+@pytest.mark.parametrize("name", ["--", "旅行 🎬"])
 def test_any_name_that_can_be_printed_will_do(kibitz: Kibitz, name: str) -> None:
     assert kibitz("ask", "What is it?", f"--conversation={name}").returncode == 0
     assert kibitz("conversations").stdout.rstrip("\n").endswith(f"   1  {name}")
 
 
-def test_a_database_that_cannot_be_used_is_an_error(kibitz: Kibitz, home: Path) -> None:
+def test_a_question_is_kept_as_it_was_typed(kibitz: Kibitz, home: Path) -> None:
+    question = "Was it ./here or https://example.org//a/./b/ in node.js"
+    assert kibitz("ask", question, "--conversation", "trip").returncode == 0
+    with closing(connect(home / "data" / "kibitz.db")) as database:
+        assert database.execute("SELECT question FROM turns").fetchall() == [(question,)]
+
+
+def test_a_database_that_is_damaged_is_an_error(kibitz: Kibitz, home: Path) -> None:
     (home / "data").mkdir()
     (home / "data" / "kibitz.db").write_bytes(b"nonsense" * 1000)
     done = kibitz("ask", "What?", "--conversation", "trip")
     assert done.returncode == 1
-    assert "database" in done.stderr
+    assert "database is damaged" in done.stderr
+
+
+def test_a_database_that_is_newer_is_an_error(kibitz: Kibitz, home: Path, migrated: Path) -> None:
+    (home / "data").mkdir()
+    shutil.copy(migrated, home / "data" / "kibitz.db")
+    with closing(connect(home / "data" / "kibitz.db")) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.commit()
+    done = kibitz("ask", "What?", "--conversation", "trip")
+    assert done.returncode == 1
+    assert "newer version" in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_for_a_conversation_only(kibitz: Kibitz, clip: Path) -> None:
+    done = kibitz("ask", clip, "What?", "--conversation", "trip", KIBITZ_DATA__DIRECTORY="/proc")
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr
+    assert done.stdout == ""
+    assert kibitz("ask", clip, "What?", KIBITZ_DATA__DIRECTORY="/proc").returncode == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_what_was_stopped_can_be_forgotten(kibitz: Kibitz, home: Path, clip: Path, how: signal.Signals) -> None:
+    command = [sys.executable, "-m", "bot", "ask", str(clip), "What?", "--conversation", "trip"]
+    with subprocess.Popen(
+        command, cwd=home, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("reading the file"):
+                process.send_signal(how)
+                break
+        said, errors = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "")
+    assert errors.endswith("Stopped.\n")
+    assert kibitz("conversations").stdout.split()[-2:] == ["0", "trip"]
+    assert kibitz("forget", "trip").returncode == 0
+    assert not words_on_disk(home, "trip")
+    assert not any((home / "data").glob("cache/*"))
 
 
 def test_killed_in_the_middle_it_goes_on_as_before(talked: Kibitz, home: Path, clip: Path) -> None:
@@ -160,7 +226,10 @@ def test_two_at_once_both_keep_theirs(talked: Kibitz, home: Path) -> None:
         assert database.execute("SELECT count(*) FROM turns").fetchone() == (3,)
 
 
-async def test_the_second_question_pays_for_its_answer_only(home: Path, clip: Path) -> None:
+async def test_a_further_question_pays_for_its_answer_only(home: Path, clip: Path) -> None:
+    green = home / "green.mp4"
+    clips.colour_tone_clip(green, scenes=[("green", 550)], seconds=2.0, size=(320, 180))
+
     async def ask(cloud: OpenAIEmulator, *arguments: str) -> str:
         settings = {
             "OPENAI_BASE_URL": cloud.base_url,
@@ -183,3 +252,11 @@ async def test_the_second_question_pays_for_its_answer_only(home: Path, clip: Pa
         assert "blue" in await ask(cloud, "And what comes then?")
         assert (len(cloud.captions), len(cloud.transcriptions)) == paid
         assert 'EARLIER asked "What is it?"' in cloud.answers[-1].text
+        await ask(cloud, os.fspath(green), "And what is this?")
+        assert len(cloud.captions) > paid[0]
+        paid = len(cloud.captions), len(cloud.transcriptions)
+        await ask(cloud, "Which of both was blue at the end?")
+        assert (len(cloud.captions), len(cloud.transcriptions)) == paid
+        evidence = cloud.answers[-1].text
+        assert "green" in evidence
+        assert "blue" in evidence.replace("Which of both was blue at the end?", "")
