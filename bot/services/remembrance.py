@@ -39,7 +39,7 @@ class Remembrance:
         self._recent = recent
         self._summarises = summarises
         self._tasks = Tasks()
-        self._summarising: set[ConversationKey] = set()
+        self._summing_up = asyncio.Lock()
         self._embedding = asyncio.Lock()
 
     async def finish(self, seconds: float) -> None:
@@ -109,10 +109,9 @@ class Remembrance:
 
     async def _sum_up(self, key: ConversationKey) -> None:
         """The oldest turns of a place that are no longer recent, when there are enough of them."""
-        if not self._summarises or key in self._summarising:
+        if not self._summarises:
             return
-        self._summarising.add(key)
-        try:
+        async with self._summing_up:  # who waits here looks for turns afterwards, so none is overlooked
             while turns := await self._memory.to_summarise(key, keep_recent=_KEPT_RECENT, batch=_SUMMARISED_AT_ONCE):
                 text = await summarise(Run(_Quiet()), self._crew, turns)
                 if not text:
@@ -120,8 +119,6 @@ class Remembrance:
                 summary = Summary(key=key, from_at=turns[0].asked_at, through_at=turns[-1].asked_at, text=text)
                 if not await self._memory.keep_summary(summary, turns):
                     return
-        finally:
-            self._summarising.discard(key)
 
 
 class _Quiet:
