@@ -95,8 +95,10 @@ async def open_app(settings: Settings, *, keeps: bool = False, mode: AnswerMode 
         kept: Conversations | None = None
         if keeps:
             database = await stack.enter_async_context(open_database(where_of(settings)))
-            rooms = await _rooms(settings, database, crew, LocalFiles(), stack, recent=_ALWAYS, mode=mode)
-            kept = Conversations(rooms.chat, rooms.memory, rooms.forget)
+            memory, chat, forget = await _rooms(
+                settings, database, crew, LocalFiles(), stack, folder=workspaces, recent=_ALWAYS, mode=mode
+            )
+            kept = Conversations(chat, memory, forget)
         video = VideoService(crew, standing=_standing(settings))
         yield App(settings=settings, crew=crew, video=video, workspaces=workspaces, conversations=kept)
 
@@ -110,28 +112,21 @@ async def open_bot(settings: Settings, *, clock: Callable[[], float] = time.mono
         client = await stack.enter_async_context(KibitzClient(settings))
         fetcher = await stack.enter_async_context(open_fetcher(settings, partial(read_again, client)))
         recent = timedelta(hours=settings.discord.recent_hours)
-        rooms = await _rooms(settings, database, crew, fetcher, stack, recent=recent)
-        desk = Desk(rooms.chat, rooms.memory, Intake(database), settings.jobs, tasks=client.tasks)
+        memory, chat, forget = await _rooms(
+            settings, database, crew, fetcher, stack, folder=await _workspaces(settings), recent=recent
+        )
+        desk = Desk(chat, memory, Intake(database), settings.jobs, tasks=client.tasks)
         client.attach(
             House(
                 settings=settings,
-                memory=rooms.memory,
+                memory=memory,
                 desk=desk,
-                reception=Reception(desk, rooms.memory, settings.discord, clock=clock),
-                forget=rooms.forget,
-                withdrawal=Withdrawal(desk, rooms.memory, rooms.forget),
+                reception=Reception(desk, memory, settings.discord, clock=clock),
+                forget=forget,
+                withdrawal=Withdrawal(desk, memory, forget),
             )
         )
         yield client
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rooms:
-    """What every conversation needs, wherever it is held."""
-
-    memory: Memory
-    chat: ChatService
-    forget: ForgetService
 
 
 async def _rooms(
@@ -141,10 +136,12 @@ async def _rooms(
     fetcher: MediaFetcher,
     stack: AsyncExitStack,
     *,
+    folder: Path,
     recent: timedelta,
     mode: AnswerMode | None = None,
-) -> _Rooms:
-    """What is remembered in the background gets a moment at the end; what is not done then is made up for later."""
+) -> tuple[Memory, ChatService, ForgetService]:
+    """What every conversation needs, wherever it is held; `folder` holds the workspaces. What is remembered in the
+    background gets a moment at the end; what is not done then is made up for later."""
     memory = Memory(database)
     cache = await stack.enter_async_context(open_cache(settings))
     remembrance = Remembrance(crew, memory, recent=recent, summarises=settings.memory.summaries)
@@ -152,7 +149,7 @@ async def _rooms(
     chat = ChatService(
         crew,
         memory,
-        ClipService(crew, memory, fetcher, folder=await _workspaces(settings), cache=cache),
+        ClipService(crew, memory, fetcher, folder=folder, cache=cache),
         remembrance,
         mode=mode or settings.answer.mode,
         max_clips=settings.discord.max_clips,
@@ -160,7 +157,7 @@ async def _rooms(
     )
     forget = ForgetService(memory, cache, keep_days=settings.data.keep_days, fade_days=settings.memory.fade_days)
     stack.push_async_callback(forget.aclose)
-    return _Rooms(memory=memory, chat=chat, forget=forget)
+    return memory, chat, forget
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from discord.ext import commands
 from bot.discord_io.asker import asker_of
 from bot.discord_io.client import KibitzClient
 from bot.discord_io.confirmation import confirm
-from bot.discord_io.identity import ref_of
+from bot.discord_io.identity import ref_of, user_id
 from bot.discord_io.links import has_links, linked_messages
 from bot.discord_io.memory_pages import forgotten_page
 from bot.discord_io.reception import person_of, scope_of
@@ -33,10 +33,6 @@ _NOBODY = 0
 _TURNS_LOOKED_AT = 50
 _EVER = datetime(2015, 1, 1, tzinfo=UTC)  # before it there was no Discord
 _LONGEST_LINK = 200
-
-
-def _person(interaction: Interaction) -> int:
-    return interaction.user.id
 
 
 class Forgetting(commands.Cog):
@@ -71,7 +67,7 @@ class Forgetting(commands.Cog):
             app_commands.Choice(name=locale_str("everything here"), value="everything"),
         ]
     )
-    @app_commands.checks.cooldown(6, 60, key=_person)
+    @app_commands.checks.cooldown(6, 60, key=user_id)
     async def forget(
         self, interaction: Interaction, what: str, message: app_commands.Range[str, 1, _LONGEST_LINK] | None = None
     ) -> None:

@@ -11,7 +11,7 @@ from discord.ext import commands
 from bot.discord_io.asker import asker_of
 from bot.discord_io.client import KibitzClient
 from bot.discord_io.confirmation import confirm
-from bot.discord_io.identity import settings_channel
+from bot.discord_io.identity import settings_channel, user_id
 from bot.discord_io.memory_pages import (
     fact_choice,
     forgotten_page,
@@ -41,10 +41,6 @@ _LONGEST_SEARCH = 200
 _LONGEST_FACT = 300
 _MOST_HITS = 10
 _MOST_CHOICES = 25
-
-
-def _person(interaction: Interaction) -> int:
-    return interaction.user.id
 
 
 class MemoryCog(
@@ -80,7 +76,7 @@ class MemoryCog(
     )
     @app_commands.rename(text=locale_str("text"))
     @app_commands.describe(text=locale_str("A few words"))
-    @app_commands.checks.cooldown(10, 30, key=_person)
+    @app_commands.checks.cooldown(10, 30, key=user_id)
     async def search(self, interaction: Interaction, text: app_commands.Range[str, 1, _LONGEST_SEARCH]) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         scope, words = _readable(interaction), catalogue(interaction.locale.value)
@@ -105,7 +101,7 @@ class MemoryCog(
     @app_commands.command(name=locale_str("remember"), description=locale_str("Pin a fact that I should know here"))
     @app_commands.rename(text=locale_str("text"))
     @app_commands.describe(text=locale_str("One fact, such as: we meet on Mondays"))
-    @app_commands.checks.cooldown(10, 60, key=_person)
+    @app_commands.checks.cooldown(10, 60, key=user_id)
     async def remember(self, interaction: Interaction, text: app_commands.Range[str, 1, _LONGEST_FACT]) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         words, scope = catalogue(interaction.locale.value), scope_of(interaction)

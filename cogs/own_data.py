@@ -12,6 +12,7 @@ from discord.ext import commands
 
 from bot.discord_io.client import KibitzClient
 from bot.discord_io.confirmation import confirm
+from bot.discord_io.identity import user_id
 from bot.discord_io.memory_pages import forgotten_page
 from bot.discord_io.posting import OutgoingFile
 from bot.discord_io.private_page import show_page
@@ -32,10 +33,6 @@ _ROOM_BYTES = 64 * 1024  # of a request, for all that is not a file
 _MOST_PIECES = 5  # what Discord lets follow where the bot is not
 
 
-def _person(interaction: Interaction) -> int:
-    return interaction.user.id
-
-
 class OwnData(commands.Cog):
     """What everybody may do about what is kept of them, everywhere."""
 
@@ -45,7 +42,7 @@ class OwnData(commands.Cog):
         self._withdrawal: Withdrawal = client.house.withdrawal
 
     @app_commands.command(name=locale_str("export"), description=locale_str("Everything I keep of you, as files"))
-    @app_commands.checks.cooldown(3, 60, key=_person)
+    @app_commands.checks.cooldown(3, 60, key=user_id)
     async def export(self, interaction: Interaction) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         words = catalogue(interaction.locale.value)
@@ -71,14 +68,14 @@ class OwnData(commands.Cog):
     async def optout(self, interaction: Interaction) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         words, person_id = catalogue(interaction.locale.value), interaction.user.id
+        done = words("You opted out. I keep nothing of you until you use /optin.")
 
         async def work() -> str:
             gone = await self._withdrawal.opt_out(person_id)
-            done = words("You opted out. I keep nothing of you until you use /optin.")
             return f"{done}\n{forgotten_page(gone, words)}"
 
         if await self._memory.opted_out(person_id):
-            await show_page(interaction, words("You opted out. I keep nothing of you until you use /optin."))
+            await show_page(interaction, done)
             return
         question = words(
             "Everything I keep of you will be forgotten, and from now on I keep nothing: I still answer, but a further "

@@ -34,3 +34,8 @@ def settings_channel(place: Place) -> int:
     if isinstance(channel, discord.Thread):
         return channel.parent_id
     return channel.id if channel is not None else 0
+
+
+def user_id(interaction: discord.Interaction[discord.Client]) -> int:
+    """Whoever uses a command, for limits per person."""
+    return interaction.user.id

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.database.codec import read_looks, to_json
-from bot.database.tables import ClipRow, DigestRow, FindingRow, Half, TurnClipRow
+from bot.database.tables import ClipRow, DigestRow, FindingRow, Half, PassageRow, TurnClipRow
 from bot.domain.conversation import MediaSource, MessageRef
 from bot.domain.timeline import Moment
 from bot.domain.understanding import Look
@@ -58,6 +58,13 @@ async def keep_look(session: AsyncSession, sha256: str, recipe: str, look: Look,
     looks = (*(read_looks(before) if before else ()), look)[-_MOST_LOOKS:]
     row = FindingRow(sha256=sha256, half=Half.LOOKS, recipe=recipe, value=to_json(looks), fresh_until=None)
     await keep_finding(session, row, [moment for kept in looks for moment in kept.moments], now)
+
+
+async def drop_looks(session: AsyncSession, digests: Collection[str]) -> None:
+    """What was asked when a clip was looked at again stands beside what was found; nobody knows who asked."""
+    for part in in_parts(digests):
+        for table in (FindingRow, PassageRow):
+            await session.execute(delete(table).where(table.sha256.in_(part), table.half == Half.LOOKS))
 
 
 async def digest(session: AsyncSession, attachment_id: int) -> str | None:

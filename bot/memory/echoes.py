@@ -1,16 +1,16 @@
 """Words of others inside answers: an answer that repeats what somebody wants forgotten goes, the question stays."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import bindparam, case, delete, exists, func, select, text, update
+from sqlalchemy import bindparam, case, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from bot.database.tables import PassageRow, SummaryMarkRow, SummaryRow, TurnClipRow, TurnPersonRow, TurnRow, VectorRow
 from bot.domain.recollection import Fact
+from bot.memory import passages
 from bot.memory.parts import in_parts
 from bot.memory.words import search_words
 
@@ -21,19 +21,6 @@ hundredth of them, but in three at least."""
 _LEAST_COMMON_FROM = 3
 _STEPS = (50, 500, 5_000, 2**31 - COMMON_FROM - 1)
 _ANY_SERVER = -1
-
-_COUNTS = {
-    "sqlite": """
-        SELECT value, (SELECT count(*) FROM
-            (SELECT 1 FROM passages_fts WHERE passages_fts MATCH '"' || value || '"' LIMIT :most))
-        FROM json_each(:words)
-    """,
-    "postgresql": """
-        SELECT value, (SELECT count(*) FROM
-            (SELECT 1 FROM passages WHERE search @@ plainto_tsquery('simple', value) LIMIT :most) AS found)
-        FROM json_array_elements_text(CAST(:words AS json)) AS value
-    """,
-}
 
 _UNINDEXED = case((PassageRow.words.is_(None), TurnRow.question + "\n" + TurnRow.answer), else_="")
 _INDEXED = func.coalesce(PassageRow.words, "")
@@ -173,7 +160,6 @@ async def _empty(session: AsyncSession, asked: Mapping[str, Collection[str]]) ->
 
 async def _rare(session: AsyncSession, times: Counter[str]) -> set[str]:
     """Those that stand in few passages besides these, in which they stand so many `times`."""
-    counting = text(_COUNTS[session.get_bind().dialect.name])
     total = await session.scalar(select(func.count()).select_from(PassageRow)) or 0
     common_from = min(COMMON_FROM, max(_LEAST_COMMON_FROM, total // 100))
     rare: set[str] = set()
@@ -183,8 +169,6 @@ async def _rare(session: AsyncSession, times: Counter[str]) -> set[str]:
         least = most
         if not words:
             continue
-        values = {"words": json.dumps(words), "most": common_from + most}
-        for word, count in await session.execute(counting, values):
-            if count - times[word] < common_from:
-                rare.add(word)
+        counts, _ = await passages.count(session, words, most=common_from + most)
+        rare.update(word for word, count in counts.items() if count - times[word] < common_from)
     return rare

@@ -29,7 +29,13 @@ async def keep(session: AsyncSession, fact: Fact) -> Fact:
 
 async def pinned(session: AsyncSession, scope: Scope) -> tuple[Fact, ...]:
     """Those that may surface in a place, oldest first."""
-    return await select_facts(session, or_(*(is_in(key) for key in scope.keys)))
+    return await select_facts(session, or_(*map(is_in, scope.keys)))
+
+
+async def newest(session: AsyncSession, scope: Scope, limit: int) -> tuple[Fact, ...]:
+    """Those that were pinned last, oldest first."""
+    rows = select(FactRow).where(or_(*map(is_in, scope.keys))).order_by(FactRow.fact_id.desc()).limit(limit)
+    return tuple(map(_fact, (await session.scalars(rows)).all()[::-1]))
 
 
 async def get(session: AsyncSession, fact_id: int) -> Fact | None:

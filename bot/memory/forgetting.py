@@ -12,9 +12,6 @@ from bot.database.tables import (
     ClipRow,
     DigestRow,
     FactRow,
-    FindingRow,
-    Half,
-    PassageRow,
     ReplyRow,
     SettingRow,
     SummaryMarkRow,
@@ -26,9 +23,9 @@ from bot.database.tables import (
 from bot.domain.ask import Ask
 from bot.domain.conversation import ConversationKey, MessageRef
 from bot.domain.recollection import Fact, Forgotten
-from bot.memory import clips, echoes, facts, passages, requests, turns
+from bot.memory import clips, echoes, facts, passages, requests, summaries, turns
 from bot.memory.parts import in_parts
-from bot.memory.posts import NO_MESSAGE, Post, clips_of, given_with, posts_where, was_posted_by
+from bot.memory.posts import NO_MESSAGE, Post, clips_of, given_with, posts_given_with, posts_where, was_posted_by
 from bot.memory.words import search_words
 
 _JOB = "job:"
@@ -43,7 +40,7 @@ async def forget_person(session: AsyncSession, person_id: int, now: datetime) ->
     waiting = await requests.about(session, _names(posts, person_id))
     asks = await _withdrawn(session, AskRow.asker_id == person_id, waiting, now)
     pinned = await facts.select_facts(session, FactRow.author_id == person_id)
-    marks = {f"person:{person_id}", *_marks(posts)}
+    marks = {f"{summaries.PERSON}{person_id}", *_marks(posts)}
     gone = await _forget(session, jobs=jobs, posts=posts, asks=asks, pinned=pinned, marks=marks, person_id=person_id)
     await session.execute(delete(TurnPersonRow).where(TurnPersonRow.person_id == person_id))
     return gone
@@ -57,9 +54,7 @@ async def forget_place(session: AsyncSession, key: ConversationKey, now: datetim
     is_here = (AskRow.server_id == key.server_id) & (AskRow.channel_id == key.channel_id)
     asks = await _withdrawn(session, is_here, waiting, now)
     pinned = await facts.select_facts(session, facts.is_in(key))
-    await session.execute(
-        delete(SummaryRow).where(SummaryRow.server_id == key.server_id, SummaryRow.channel_id == key.channel_id)
-    )
+    await session.execute(delete(SummaryRow).where(summaries.is_in(key)))
     await session.execute(delete(ReplyRow).where(ReplyRow.channel_id == key.channel_id))
     if is_gone:
         await session.execute(delete(SettingRow).where(SettingRow.channel_id == key.channel_id))
@@ -131,8 +126,7 @@ async def forget_messages(session: AsyncSession, messages: Collection[MessageRef
 async def forget_turn(session: AsyncSession, job_id: str) -> Forgotten:
     """A file that was given to a command stands in no message that could be deleted, so it goes with its turn; so do
     the words of a question that was spoken."""
-    given = await given_with(session, [job_id])
-    posts = [post for part in in_parts(given) for post in await posts_where(session, DigestRow.attachment_id.in_(part))]
+    posts = await posts_given_with(session, [job_id])
     jobs = await _jobs(session, TurnRow.job_id == job_id)
     return await _forget(session, jobs=jobs, posts=posts)
 
@@ -140,8 +134,7 @@ async def forget_turn(session: AsyncSession, job_id: str) -> Forgotten:
 async def forget_asked(session: AsyncSession, person_id: int, key: ConversationKey, now: datetime) -> Forgotten:
     """What a person asked in one place, answered or not, with the files they gave to commands there."""
     jobs = await _jobs(session, turns.is_in(key) & (TurnRow.asker_id == person_id))
-    given = await given_with(session, jobs)
-    posts = [post for part in in_parts(given) for post in await posts_where(session, DigestRow.attachment_id.in_(part))]
+    posts = await posts_given_with(session, jobs)
     is_here = (AskRow.server_id == key.server_id) & (AskRow.channel_id == key.channel_id)
     asks = await _withdrawn(session, is_here & (AskRow.asker_id == person_id), (), now)
     return await _forget(session, jobs=jobs, posts=posts, asks=asks)
@@ -167,7 +160,7 @@ async def edit_question(session: AsyncSession, message: MessageRef, text: str) -
         left.words[asker_id, server_id] |= {*search_words(question)} - {*search_words(text)}
         also[job_id] = asker_id
     await _forget_summaries(session, _jobs_marks(jobs))
-    await _forget_looks(session, await clips_of(session, jobs))
+    await clips.drop_looks(session, await clips_of(session, jobs))
     await session.execute(update(TurnRow).where(TurnRow.job_id.in_(jobs)).values(question=text))
     for turn in await turns.read(
         session, (await session.scalars(select(TurnRow).where(TurnRow.job_id.in_(jobs)))).all()
@@ -192,11 +185,11 @@ async def _forget(
     is of one person, or about what they posted."""
     left = await echoes.trace(session, jobs, pinned, person_id=person_id)
     about = await clips_of(session, jobs)
-    summaries = await _resting_on(session, {*marks, *_jobs_marks(jobs)})
+    summed_up = await _resting_on(session, {*marks, *_jobs_marks(jobs)})
     if person_id is not None:
-        await echoes.add_faded(session, left, summaries, person_id)
-    resting = await _drop_summaries(session, summaries)
-    await _forget_looks(session, about)
+        await echoes.add_faded(session, left, summed_up, person_id)
+    resting = await _drop_summaries(session, summed_up)
+    await clips.drop_looks(session, about)
     for part in in_parts({*jobs, *asks}):
         await session.execute(delete(ReplyRow).where(ReplyRow.job_id.in_(part)))
     for part in in_parts(jobs):
@@ -226,10 +219,10 @@ async def _resting_on(session: AsyncSession, marks: Collection[str]) -> set[int]
     return found
 
 
-async def _drop_summaries(session: AsyncSession, summaries: Collection[int]) -> int:
+async def _drop_summaries(session: AsyncSession, summary_ids: Collection[int]) -> int:
     """What is left of their turns can be summarised anew. Gives how many went."""
     count = 0
-    for part in in_parts(summaries):
+    for part in in_parts(summary_ids):
         rested = select(func.substr(SummaryMarkRow.mark, len(_JOB) + 1)).where(
             SummaryMarkRow.summary_id.in_(part), SummaryMarkRow.mark.startswith(_JOB)
         )
@@ -238,13 +231,6 @@ async def _drop_summaries(session: AsyncSession, summaries: Collection[int]) -> 
         gone = delete(SummaryRow).where(SummaryRow.summary_id.in_(part)).returning(SummaryRow.summary_id)
         count += len((await session.scalars(gone)).all())
     return count
-
-
-async def _forget_looks(session: AsyncSession, digests: Collection[str]) -> None:
-    """What was asked when a clip was looked at again stands beside what was found; nobody knows who asked."""
-    for part in in_parts(digests):
-        for table in (FindingRow, PassageRow):
-            await session.execute(delete(table).where(table.sha256.in_(part), table.half == Half.LOOKS))
 
 
 async def _withdrawn(

@@ -3,11 +3,8 @@
 from sqlalchemy import exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.database.codec import read_heard, read_looks, read_seen
 from bot.database.tables import FindingRow, Half, PassageRow, TurnRow
-from bot.domain.timeline import Moment
 from bot.memory import passages, turns
-from bot.memory.passages import heard_moments, seen_moments
 
 
 async def index_turns(session: AsyncSession, after: str, limit: int) -> str | None:
@@ -36,18 +33,6 @@ async def index_clips(session: AsyncSession, after: str, limit: int) -> str | No
         select(FindingRow).where(FindingRow.sha256.in_(digests)).order_by(FindingRow.sha256, FindingRow.recipe)
     )
     for row in rows:
-        await passages.index_half(session, row.sha256, Half(row.half), _moments(row))
+        half = Half(row.half)
+        await passages.index_half(session, row.sha256, half, passages.found_moments(half, row.value))
     return digests[-1] if digests else None
-
-
-def _moments(row: FindingRow) -> tuple[Moment, ...]:
-    """None that this version cannot read."""
-    match row.half:
-        case Half.SEEN:
-            seen = read_seen(row.value)
-            return seen_moments(seen) if seen else ()
-        case Half.HEARD:
-            heard = read_heard(row.value)
-            return heard_moments(heard) if heard else ()
-        case _:
-            return tuple(moment for look in read_looks(row.value) for moment in look.moments)

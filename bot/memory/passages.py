@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.database.codec import read_heard, read_looks, read_seen
 from bot.database.tables import Half, PassageRow
 from bot.domain.conversation import Turn
 from bot.domain.recollection import Summary
@@ -111,6 +112,19 @@ def heard_moments(heard: Heard) -> tuple[Moment, ...]:
     return Timeline.weave(duration_seconds=heard.end_seconds, segments=heard.segments).of(MomentKind.HEARD)
 
 
+def found_moments(half: Half, value: str) -> tuple[Moment, ...]:
+    """What was found in a half of a clip, as it is kept; none that this version cannot read."""
+    match half:
+        case Half.SEEN:
+            seen = read_seen(value)
+            return seen_moments(seen) if seen else ()
+        case Half.HEARD:
+            heard = read_heard(value)
+            return heard_moments(heard) if heard else ()
+        case Half.LOOKS:
+            return tuple(moment for look in read_looks(value) for moment in look.moments)
+
+
 async def index_half(session: AsyncSession, sha256: str, half: Half, moments: Iterable[Moment]) -> None:
     """Instead of what was found of this half of the clip before; only moments with words are found."""
     await session.execute(delete(PassageRow).where(PassageRow.sha256 == sha256, PassageRow.half == half))
@@ -132,19 +146,23 @@ async def index_half(session: AsyncSession, sha256: str, half: Half, moments: It
             )
 
 
+async def count(session: AsyncSession, words: Sequence[str], *, most: int) -> tuple[dict[str, int], int]:
+    """In how many passages each word stands, counted up to `most`; and how many passages there were ever."""
+    counting = text(_COUNT[session.get_bind().dialect.name])
+    counts: dict[str, int] = {}
+    total = 0
+    for word, times, last in await session.execute(counting, {"words": json.dumps(words), "most": most}):
+        counts[word], total = times, last or 0
+    return counts, total
+
+
 async def prepare(session: AsyncSession, question: str) -> Query:
     """The words of a question that tell most: at most eight, the rarest that stand anywhere; of a long question those
     of its beginning."""
     words = list(dict.fromkeys(search_words(question)))[:_MOST_WORDS_COUNTED]
     if not words:
         return Query(weights={}, telling=())
-    counted = await session.execute(
-        text(_COUNT[session.get_bind().dialect.name]), {"words": json.dumps(words), "most": _COMMON_FROM}
-    )
-    counts: dict[str, int] = {}
-    total = 0
-    for word, count, last in counted:
-        counts[word], total = count, last or 0
+    counts, total = await count(session, words, most=_COMMON_FROM)
     rarest = sorted(words, key=lambda word: (counts[word] == 0, counts[word]))[:_MOST_QUERY_WORDS]
     weights = {word: _weight(counts[word], total) for word in rarest}
     return Query(weights=weights, telling=_telling(weights, counts))

@@ -75,6 +75,12 @@ async def given_with(session: AsyncSession, jobs: Collection[str]) -> set[int]:
     return given
 
 
+async def posts_given_with(session: AsyncSession, jobs: Collection[str]) -> list[Post]:
+    """As `given_with`, as posts."""
+    given = in_parts(await given_with(session, jobs))
+    return [post for part in given for post in await posts_where(session, DigestRow.attachment_id.in_(part))]
+
+
 async def clips_of(session: AsyncSession, jobs: Collection[str]) -> set[str]:
     """Digests of the clips these turns are about."""
     return {

@@ -5,13 +5,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.database.tables import FactRow, Half, SummaryMarkRow, SummaryRow, TurnClipRow, TurnRow
+from bot.database.tables import Half, SummaryRow, TurnClipRow, TurnRow
 from bot.domain.conversation import ClipRef, ConversationKey
-from bot.domain.recollection import ClipMoment, Fact, Found, Recollection, Scope, Summary, Vector
-from bot.memory import passages, turns, vectors
+from bot.domain.recollection import ClipMoment, Found, Recollection, Scope, Summary, Vector
+from bot.memory import facts, passages, summaries, turns, vectors
 from bot.memory.passages import Hit
 from bot.memory.words import clip_place, place_of
 
@@ -63,7 +63,7 @@ async def recall(
         recent=told[: len(recent)],
         older=tuple(sorted(told[len(recent) :], key=lambda turn: (turn.asked_at, turn.job_id))),
         summaries=await _summaries(session, scope, ranked.said),
-        facts=await _facts(session, scope),
+        facts=await facts.newest(session, scope, _MOST_FACTS),
         moments=tuple(
             ClipMoment(clip=refs[row.sha256], moment=passages.moment_of(row)) for row in rows if row.sha256 in refs
         ),
@@ -91,16 +91,9 @@ async def search(
     )
 
 
-async def summaries(session: AsyncSession, key: ConversationKey, limit: int) -> tuple[Summary, ...]:
-    """The newest of a place, oldest first."""
-    newest = select(SummaryRow).where(_is_in(SummaryRow, [key]))
-    newest = newest.order_by(SummaryRow.through_at.desc(), SummaryRow.summary_id.desc()).limit(limit)
-    return await _read_summaries(session, (await session.scalars(newest)).all())
-
-
 async def _summaries(session: AsyncSession, scope: Scope, said: Iterable[Hit]) -> tuple[Summary, ...]:
     """The newest of the place, and before them those that match."""
-    newest = select(SummaryRow).where(_is_in(SummaryRow, [scope.key]))
+    newest = select(SummaryRow).where(summaries.is_in(scope.key))
     newest = newest.order_by(SummaryRow.through_at.desc(), SummaryRow.summary_id.desc()).limit(_MOST_SUMMARIES)
     rows = list(await session.scalars(newest))
     known = {row.summary_id for row in rows}
@@ -108,31 +101,7 @@ async def _summaries(session: AsyncSession, scope: Scope, said: Iterable[Hit]) -
     if others:
         matching = select(SummaryRow).where(SummaryRow.summary_id.in_(others[:_MOST_OLDER_SUMMARIES]))
         rows += await session.scalars(matching)
-    return await _read_summaries(session, rows)
-
-
-async def _read_summaries(session: AsyncSession, rows: Sequence[SummaryRow]) -> tuple[Summary, ...]:
-    found = sorted(rows, key=lambda row: (row.through_at, row.summary_id))
-    if not found:
-        return ()
-    marks = await session.execute(
-        select(SummaryMarkRow.summary_id, SummaryMarkRow.mark).where(
-            SummaryMarkRow.summary_id.in_([row.summary_id for row in found]), SummaryMarkRow.mark.like("person:%")
-        )
-    )
-    people: dict[int, list[int]] = {row.summary_id: [] for row in found}
-    for summary_id, mark in marks:
-        people[summary_id].append(int(mark.partition(":")[2]))
-    return tuple(
-        Summary(
-            key=ConversationKey(server_id=row.server_id, channel_id=row.channel_id),
-            from_at=row.from_at,
-            through_at=row.through_at,
-            text=row.text,
-            people=tuple(sorted(people[row.summary_id])),
-        )
-        for row in found
-    )
+    return await summaries.read(session, sorted(rows, key=lambda row: (row.through_at, row.summary_id)))
 
 
 async def _recent(session: AsyncSession, scope: Scope, follows: str | None, since: datetime) -> list[TurnRow]:
@@ -249,25 +218,3 @@ async def _turn_rows(session: AsyncSession, jobs: Sequence[str]) -> list[TurnRow
         return []
     by_job = {row.job_id: row for row in await session.scalars(select(TurnRow).where(TurnRow.job_id.in_(jobs)))}
     return [by_job[job] for job in jobs if job in by_job]
-
-
-async def _facts(session: AsyncSession, scope: Scope) -> tuple[Fact, ...]:
-    newest = await session.scalars(
-        select(FactRow).where(_is_in(FactRow, scope.keys)).order_by(FactRow.fact_id.desc()).limit(_MOST_FACTS)
-    )
-    return tuple(
-        Fact(
-            key=ConversationKey(server_id=row.server_id, channel_id=row.channel_id),
-            author_id=row.author_id,
-            said_at=row.said_at,
-            text=row.text,
-            fact_id=row.fact_id,
-        )
-        for row in newest.all()[::-1]
-    )
-
-
-def _is_in(
-    table: type[TurnRow] | type[SummaryRow] | type[FactRow], keys: Sequence[ConversationKey]
-) -> ColumnElement[bool]:
-    return or_(*((table.server_id == key.server_id) & (table.channel_id == key.channel_id) for key in keys))

@@ -11,9 +11,6 @@ from bot.database.tables import (
     AskRow,
     ClipRow,
     DigestRow,
-    FindingRow,
-    Half,
-    PassageRow,
     ReplyRow,
     SummaryRow,
     TurnClipRow,
@@ -89,9 +86,7 @@ async def _drop(session: AsyncSession, jobs: set[str], before: datetime) -> set[
         attachments.update(await session.scalars(shown))
         await session.execute(delete(ReplyRow).where(ReplyRow.job_id.in_(part)))
         await session.execute(delete(TurnRow).where(TurnRow.job_id.in_(part)))
-    for part in in_parts(about):
-        for table in (FindingRow, PassageRow):
-            await session.execute(delete(table).where(table.sha256.in_(part), table.half == Half.LOOKS))
+    await clips.drop_looks(session, about)
     is_used = exists().where(TurnClipRow.sha256 == DigestRow.sha256)
     is_old = exists().where(ClipRow.sha256 == DigestRow.sha256, ClipRow.kept_at < before)
     for part in in_parts(attachments):

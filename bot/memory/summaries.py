@@ -1,5 +1,6 @@
 """Rows of summaries: stretches of turns in a few sentences, and whose words they rest on."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -10,6 +11,34 @@ from bot.database.tables import SummaryMarkRow, SummaryRow, TurnRow
 from bot.domain.conversation import ConversationKey, Turn
 from bot.domain.recollection import Summary
 from bot.memory import passages, turns
+from bot.memory.parts import in_parts
+
+PERSON = "person:"
+"""How the mark of a person begins."""
+
+
+def is_in(key: ConversationKey) -> ColumnElement[bool]:
+    """The summaries of one place."""
+    return (SummaryRow.server_id == key.server_id) & (SummaryRow.channel_id == key.channel_id)
+
+
+async def read(session: AsyncSession, rows: Sequence[SummaryRow]) -> tuple[Summary, ...]:
+    """The summaries of these rows, in their order."""
+    people: defaultdict[int, list[int]] = defaultdict(list)
+    for part in in_parts(row.summary_id for row in rows):
+        is_person = SummaryMarkRow.summary_id.in_(part) & SummaryMarkRow.mark.startswith(PERSON)
+        for mark in await session.scalars(select(SummaryMarkRow).where(is_person)):
+            people[mark.summary_id].append(int(mark.mark.removeprefix(PERSON)))
+    return tuple(
+        Summary(
+            key=ConversationKey(server_id=row.server_id, channel_id=row.channel_id),
+            from_at=row.from_at,
+            through_at=row.through_at,
+            text=row.text,
+            people=tuple(sorted(people[row.summary_id])),
+        )
+        for row in rows
+    )
 
 
 async def due(session: AsyncSession, key: ConversationKey, *, keep_recent: int, batch: int) -> tuple[Turn, ...]:
@@ -63,12 +92,12 @@ async def fade(session: AsyncSession, before: datetime) -> list[str]:
 def _marks(of: Iterable[Turn]) -> set[str]:
     marks: set[str] = set()
     for turn in of:
-        marks |= {f"job:{turn.job_id}", f"person:{turn.asker_id}"}
-        marks |= {f"person:{person}" for person in turn.people}
+        marks |= {f"job:{turn.job_id}", f"{PERSON}{turn.asker_id}"}
+        marks |= {f"{PERSON}{person}" for person in turn.people}
         if turn.source is not None:
             marks.add(f"message:{turn.source.channel_id}:{turn.source.message_id}")
         for clip in turn.clips:
             marks |= {f"clip:{clip.sha256}", f"message:{clip.source.channel_id}:{clip.source.message_id}"}
             if clip.source.author_id:
-                marks.add(f"person:{clip.source.author_id}")
+                marks.add(f"{PERSON}{clip.source.author_id}")
     return marks
