@@ -5,6 +5,7 @@ A test of something that one of them alone has is marked `@only(SQLITE)` or `@on
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,17 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Where]:
         return
     cluster: Cluster = request.getfixturevalue("postgres")
     with cluster.database() as url:
+        yield Where(directory=directory, url=url)
+
+
+@contextmanager
+def unmade(request: pytest.FixtureRequest, directory: Path) -> Iterator[Where]:
+    """For a fixture with both databases as its parameters: one in which there is nothing yet."""
+    if request.param == SQLITE:
+        yield Where(directory=directory)
+        return
+    cluster: Cluster = request.getfixturevalue("postgres")
+    with cluster.database(empty=True) as url:
         yield Where(directory=directory, url=url)
 
 

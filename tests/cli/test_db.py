@@ -17,8 +17,8 @@ from bot.database.upgrade import REVISION
 from bot.database.where import Where
 from bot.discord_io.heartbeat import heartbeat_file
 from bot.memory.store import Memory
-from tests.databases import POSTGRESQL, SQLITE, only
-from tests.postgres import Cluster, apart
+from tests.databases import POSTGRESQL, SQLITE, only, unmade
+from tests.postgres import apart
 
 from ..database.material import turn
 
@@ -40,13 +40,8 @@ def kibitz(where: Where, monkeypatch: pytest.MonkeyPatch) -> Kibitz:
 
 @pytest.fixture(params=[SQLITE, POSTGRESQL])
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Where]:
-    directory = tmp_path / "empty"
-    if request.param == SQLITE:
-        yield Where(directory=directory)
-        return
-    cluster: Cluster = request.getfixturevalue("postgres")
-    with cluster.database(empty=True) as url:
-        yield Where(directory=directory, url=url)
+    with unmade(request, tmp_path / "empty") as there:
+        yield there
 
 
 def keep_a_turn(where: Where) -> None:

@@ -21,8 +21,7 @@ from bot.database.upgrade import MIGRATIONS, upgrade
 from bot.database.where import Where
 from bot.domain.errors import MemoryFault
 from bot.memory.store import Memory
-from tests.databases import POSTGRESQL, SQLITE, holds
-from tests.postgres import Cluster
+from tests.databases import POSTGRESQL, SQLITE, holds, unmade
 
 from .everything import TABLES, contents, fill
 from .material import message, turn
@@ -32,13 +31,8 @@ from .test_upgrade import migrations_of_tomorrow
 @pytest.fixture(params=[SQLITE, POSTGRESQL])
 def elsewhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Where]:
     """Another one, not even made yet."""
-    directory = tmp_path / "elsewhere"
-    if request.param == SQLITE:
-        yield Where(directory=directory)
-        return
-    cluster: Cluster = request.getfixturevalue("postgres")
-    with cluster.database(empty=True) as url:
-        yield Where(directory=directory, url=url)
+    with unmade(request, tmp_path / "elsewhere") as there:
+        yield there
 
 
 def mode(path: Path) -> int:

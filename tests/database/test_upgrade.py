@@ -24,8 +24,7 @@ from bot.database.upgrade import MIGRATIONS, REVISION, is_current, upgrade
 from bot.database.where import Where
 from bot.domain.errors import MemoryFault
 from bot.memory.store import Memory
-from tests.databases import POSTGRESQL, SQLITE, only
-from tests.postgres import Cluster
+from tests.databases import POSTGRESQL, SQLITE, only, unmade
 
 from .material import turn
 
@@ -46,13 +45,8 @@ def upgrade() -> None:
 @pytest.fixture(params=[SQLITE, POSTGRESQL])
 def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Where]:
     """Nothing is there yet."""
-    directory = tmp_path / "100% data"
-    if request.param == SQLITE:
-        yield Where(directory=directory)
-        return
-    cluster: Cluster = request.getfixturevalue("postgres")
-    with cluster.database(empty=True) as url:
-        yield Where(directory=directory, url=url)
+    with unmade(request, tmp_path / "100% data") as there:
+        yield there
 
 
 @asynccontextmanager

@@ -111,6 +111,12 @@ def ben(club: Guild) -> Person:
 
 
 @pytest.fixture
+def mona(club: Guild) -> Person:
+    """She looks after messages."""
+    return club.member("Mona", roles=[club.role("mods", permissions=["manage_messages"])])
+
+
+@pytest.fixture
 def start(discord: DiscordServer, cloud: OpenAIEmulator, tmp_path: Path) -> StartBot:
     """`async with start(JOBS__MAX_RUNNING=1):` the bot is online; the next start has the same data."""
 

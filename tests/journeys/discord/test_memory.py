@@ -1,7 +1,6 @@
 """/memory: what is remembered here is shown, found, pinned and taken back by those who may, and by nobody else."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -9,7 +8,8 @@ from bot.database.where import Where
 from bot.discord_io.client import KibitzClient
 from tests.databases import SQLITE, only
 from tests.journeys.discord.conftest import MakeClip, StartBot, StartOn
-from tests.simulator.discord_server import Channel, DiscordServer, Guild, Message, Person
+from tests.journeys.discord.talking import agree, ask
+from tests.simulator.discord_server import Channel, DiscordServer, Guild, Person
 from tests.simulator.discord_server.places import FORUM, VOICE
 from tests.simulator.openai_server import OpenAIEmulator
 
@@ -29,32 +29,11 @@ async def bot(start: StartBot, club: Guild) -> AsyncIterator[KibitzClient]:
         yield client
 
 
-@pytest.fixture
-def mona(club: Guild) -> Person:
-    """She looks after messages."""
-    return club.member("Mona", roles=[club.role("mods", permissions=["manage_messages"])])
-
-
 async def told(person: Person, command: str, channel: Channel, **options: str) -> list[str]:
     """What a command says, line by line, to the person alone."""
     answer = await (await person.slash(command, to=channel, **options)).reply()
     assert answer.ephemeral_for is person
     return answer.content.replace("**", "").splitlines()
-
-
-async def ask(discord: DiscordServer, person: Person, question: str, channel: Channel, *files: Path) -> Message:
-    asked = await person.post(f"@bot {question}", *files, to=channel)
-    await discord.bot.reply(asked)
-    return asked
-
-
-async def agree(discord: DiscordServer, person: Person, asked: Message, button: str = "Forget") -> str:
-    """Press the red button, and read what went."""
-    before = len(asked.edits)
-    await person.press(asked, button)
-    await discord.bot.until(lambda: len(asked.edits) > before, what="the confirmation to change")
-    assert asked.buttons == ()
-    return asked.content
 
 
 @pytest.mark.usefixtures("bot")

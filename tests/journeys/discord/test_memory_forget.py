@@ -21,6 +21,7 @@ from tests.databases import SQLITE, only
 from tests.journeys.discord.conftest import MakeClip, StartBot, StartOn, is_kept
 from tests.journeys.discord.eyes import labels, words
 from tests.journeys.discord.held import held
+from tests.journeys.discord.talking import agree, ask
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, Message, Person
 from tests.simulator.openai_server import OpenAIEmulator
 
@@ -42,21 +43,9 @@ async def bot(start: StartBot, club: Guild) -> AsyncIterator[KibitzClient]:
 
 
 @pytest.fixture
-def mona(club: Guild) -> Person:
-    """She looks after messages."""
-    return club.member("Mona", roles=[club.role("mods", permissions=["manage_messages"])])
-
-
-@pytest.fixture
 def otto(club: Guild) -> Person:
     """He looks after the server."""
     return club.member("Otto", roles=[club.role("staff", permissions=["manage_guild"])])
-
-
-async def ask(discord: DiscordServer, person: Person, question: str, channel: Channel, *files: Path) -> Message:
-    asked = await person.post(f"@bot {question}", *files, to=channel)
-    await discord.bot.reply(asked)
-    return asked
 
 
 async def wish(person: Person, channel: Channel, what: str, **options: str) -> Message:
@@ -64,15 +53,6 @@ async def wish(person: Person, channel: Channel, what: str, **options: str) -> M
     answer = await (await person.slash("forget", what=what, to=channel, **options)).reply()
     assert answer.ephemeral_for is person
     return answer
-
-
-async def press(discord: DiscordServer, person: Person, asked: Message, button: str = "Forget") -> str:
-    assert asked.buttons[0].style == 4, "the button that does it is red"
-    before = len(asked.edits)
-    await person.press(asked, button)
-    await discord.bot.until(lambda: len(asked.edits) > before, what="the confirmation to change")
-    assert asked.buttons == ()
-    return asked.content
 
 
 async def turn_of(bot: KibitzClient, message: Message) -> Turn | None:
@@ -106,10 +86,10 @@ class TestMe:
         assert asked.content.startswith("⚠️ Everything I keep of you will be forgotten, in all servers and direct")
         assert "2 questions with the answers, 1 clip you posted, 1 pinned fact" in asked.content
         assert labels(asked) == ["Forget", "Keep it"]
-        assert (await press(discord, anna, asked)).startswith("Forgotten: 3 questions, 1 clip, 1 pinned fact")
+        assert (await agree(discord, anna, asked)).startswith("Forgotten: 3 questions, 1 clip, 1 pinned fact")
         assert await kept(bot, hers, direct, about_hers, his) == [False, False, False, True]
         again = await wish(anna, anna.direct(), "me")
-        assert await press(discord, anna, again) == "There was nothing to forget."
+        assert await agree(discord, anna, again) == "There was nothing to forget."
 
     @only(SQLITE)
     async def test_only_when_confirmed(
@@ -117,7 +97,7 @@ class TestMe:
     ) -> None:
         hers = await ask(discord, anna, "What is here?", general)
         asked = await wish(anna, general, "me")
-        assert await press(discord, anna, asked, "Keep it") == "Nothing was changed."
+        assert await agree(discord, anna, asked, "Keep it") == "Nothing was changed."
         assert await kept(bot, hers) == [True]
 
     @only(SQLITE)
@@ -147,7 +127,7 @@ class TestMe:
             hers = await anna.dm("Do you hear me?")
             about_hers = await ben.post("@bot And now?", reply_to=first)
             await discord.bot.until(lambda: mind.begun["answer"] == 2)
-            await press(discord, anna, await wish(anna, general, "me"))
+            await agree(discord, anna, await wish(anna, general, "me"))
             assert bot.house.desk.in_flight() == ()
             mind.let_go()
         assert await kept(bot, first, hers, about_hers) == [False, False, False]
@@ -180,7 +160,7 @@ class TestThisClip:
         person: Person = request.getfixturevalue(who)
         asked = await wish(person, general, "this clip")
         assert asked.content.startswith("⚠️ What I know of this clip will be forgotten, with all questions about it")
-        assert await press(discord, person, asked) == "Forgotten: 1 question, 1 clip."
+        assert await agree(discord, person, asked) == "Forgotten: 1 question, 1 clip."
         assert await kept(bot, answer, other) == [False, True]
         assert await bot.house.memory.facts(digest) is None
 
@@ -217,7 +197,7 @@ class TestThisClip:
     ) -> None:
         red = await ask(discord, anna, "What is red?", general, clip("red"))
         blue = await ask(discord, anna, "What is blue?", general, clip("blue", first_tone=1))
-        await press(discord, anna, await wish(anna, general, "this clip", message=general.link(red)))
+        await agree(discord, anna, await wish(anna, general, "this clip", message=general.link(red)))
         assert await kept(bot, red, blue) == [False, True]
 
     async def test_while_it_is_looked_at(
@@ -236,7 +216,7 @@ class TestThisClip:
         with held(cloud, "answer") as mind:
             again = await ben.post("@bot And this?", clip("red"), to=other)
             await discord.bot.until(lambda: mind.begun["answer"])
-            await press(discord, anna, await wish(anna, general, "this clip"))
+            await agree(discord, anna, await wish(anna, general, "this clip"))
             mind.let_go()
             await discord.bot.reply(again)
         await discord.bot.until(lambda: not bot.house.desk.in_flight())
@@ -253,7 +233,7 @@ class TestAPlace:
         assert words(refused).startswith("⚠️ Only people who may manage messages here can make me forget this channel.")
         asked = await wish(mona, general, "this channel")
         assert "whoever said it" in asked.content
-        assert await press(discord, mona, asked) == "Forgotten: 1 question."
+        assert await agree(discord, mona, asked) == "Forgotten: 1 question."
         assert await kept(bot, here, there) == [False, True]
 
     @only(SQLITE)
@@ -264,7 +244,7 @@ class TestAPlace:
         for message in messages:
             await discord.bot.reply(message)
         for what in ("this channel", "everything here"):
-            await press(discord, anna, await wish(anna, anna.direct(), what))
+            await agree(discord, anna, await wish(anna, anna.direct(), what))
         here = await ask(discord, anna, "Three", general)
         assert await kept(bot, *messages, here) == [False, True, True]
 
@@ -286,7 +266,7 @@ class TestAPlace:
         elsewhere = await ask(discord, anna, "Three", other.channel("lounge"))
         refused = await wish(mona, general, "everything here")
         assert words(refused).startswith("⚠️ Only people who may manage this server can make me forget all of it.")
-        await press(discord, otto, await wish(otto, general, "everything here"))
+        await agree(discord, otto, await wish(otto, general, "everything here"))
         assert await kept(bot, here, there, elsewhere) == [False, False, True]
 
     @only(SQLITE)
@@ -302,7 +282,7 @@ class TestAPlace:
         with held(cloud, "answer") as mind:
             hers = await anna.post("@bot What is here?", to=general)
             await discord.bot.until(lambda: mind.begun["answer"])
-            await press(discord, mona, await wish(mona, general, "this channel"))
+            await agree(discord, mona, await wish(mona, general, "this channel"))
             mind.let_go()
         assert words(await discord.bot.reply(hers)) == "Stopped. Nothing more is spent on this."
         assert await kept(bot, hers) == [False]
@@ -317,7 +297,7 @@ class TestTheMenu:
         plain = await ask(discord, anna, "What else?", club.channel("other"))
         for message in (red, await discord.bot.reply(plain)):
             opened = await anna.menu("Forget this", message)
-            assert (await press(discord, anna, await opened.reply())).startswith("Forgotten: 1 question")
+            assert (await agree(discord, anna, await opened.reply())).startswith("Forgotten: 1 question")
         assert await kept(bot, red, plain) == [False, False]
 
     @only(SQLITE)
@@ -331,7 +311,7 @@ class TestTheMenu:
         chat = await ben.post("just talk", to=general)
         unknown = await (await ben.menu("Forget this", chat)).reply()
         assert words(unknown) == "⚠️ I remember nothing of that message."
-        await press(discord, mona, await (await mona.menu("Forget this", hers)).reply())
+        await agree(discord, mona, await (await mona.menu("Forget this", hers)).reply())
         assert await kept(bot, hers) == [False]
 
 
@@ -367,7 +347,7 @@ async def test_what_was_forgotten_is_nowhere_on_the_disk(
         await ask(discord, anna, "Where is the canary?", general)
         await ask(discord, ben, "Where is the heron?", general)
         await (await anna.slash("memory remember", text="The bittern is mine", to=general)).reply()
-        await press(discord, anna, await wish(anna, general, "me"))
+        await agree(discord, anna, await wish(anna, general, "me"))
     assert [await is_kept(where, word) for word in ("heron", "canary", "bittern")] == [True, False, False]
 
 
@@ -421,7 +401,7 @@ class TestOptingOut:
             before = await ask(discord, anna, "Where is the canary?", general)
             asked = await (await anna.slash("optout", to=general)).reply()
             assert asked.ephemeral_for is anna
-            done = await press(discord, anna, asked, "Opt out")
+            done = await agree(discord, anna, asked, "Opt out")
             assert done.splitlines() == [OPTED_OUT, "Forgotten: 1 question."]
             assert words(await (await anna.slash("optout", to=general)).reply()) == OPTED_OUT
             shown = await (await anna.slash("memory show", to=general)).reply()
@@ -442,7 +422,7 @@ class TestOptingOut:
     async def test_ends_with_opting_in(
         self, bot: KibitzClient, anna: Person, general: Channel, discord: DiscordServer
     ) -> None:
-        await press(discord, anna, await (await anna.slash("optout", to=general)).reply(), "Opt out")
+        await agree(discord, anna, await (await anna.slash("optout", to=general)).reply(), "Opt out")
         said = await (await anna.slash("optin", to=general)).reply()
         assert words(said).startswith("I remember what you ask from now on.")
         asked = await ask(discord, anna, "Where is the heron?", general)
@@ -454,7 +434,7 @@ class TestOptingOut:
         with held(cloud, "answer", answers="Over there.") as mind:
             asked = await anna.post("@bot Where is the heron?", to=general)
             await discord.bot.until(lambda: mind.begun["answer"])
-            await press(discord, anna, await (await anna.slash("optout", to=general)).reply(), "Opt out")
+            await agree(discord, anna, await (await anna.slash("optout", to=general)).reply(), "Opt out")
             mind.let_go()
             assert words(await discord.bot.reply(asked)) == "Over there."
         await discord.bot.until(lambda: not bot.house.desk.in_flight())
