@@ -3,8 +3,8 @@
 import asyncio
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,11 +23,11 @@ NOT_YOUR_CLIP = "⚠️ This is about a clip from a channel you cannot read. Pos
 NOT_ALLOWED = "⚠️ Here only people with certain roles may ask me. Ask a moderator, or ask me elsewhere."
 
 
-@contextmanager
-def locked(database: Path) -> Iterator[None]:
-    """Nobody else can write into it inside."""
-    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
+@asynccontextmanager
+async def locked(database: Path) -> AsyncIterator[None]:
+    """Nobody else can write into it inside. The bot in this process goes on while its own writing is waited for."""
+    with closing(sqlite3.connect(database, isolation_level=None, check_same_thread=False)) as connection:
+        await asyncio.to_thread(connection.execute, "BEGIN IMMEDIATE")
         yield
         connection.execute("ROLLBACK")
 
@@ -160,7 +160,7 @@ async def test_a_change_of_settings_waits_for_a_busy_database(
     assert isinstance(owner, Person)
     panel = await (await owner.slash("settings", to=general)).reply()
     menu = next(menu for menu in panel.selects if any(value == "always" for _, value in menu.options))
-    with locked(database):
+    async with locked(database):
         chosen = await owner.choose(panel, menu.custom_id, ["always"])
         await asyncio.sleep(2)  # beyond what an unanswered panel is given
     await discord.bot.until(lambda: "Spoken answers: always" in panel.content, what="the change")
