@@ -19,6 +19,7 @@ from bot.config.fields import (
     Words,
 )
 from bot.config.running import DataSettings, DiscordSettings, JobSettings, MemorySettings
+from bot.config.voice import VoiceSettings
 from bot.domain.answer import AnswerMode
 from bot.domain.role import Role
 
@@ -211,6 +212,7 @@ class Settings(BaseSettings):
     discord: DiscordSettings = DiscordSettings()
     data: DataSettings = DataSettings()
     memory: MemorySettings = MemorySettings()
+    voice: VoiceSettings = VoiceSettings()
     jobs: JobSettings = JobSettings()
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict[str, str])

@@ -1,10 +1,10 @@
-"""The five Protocols of hired work, each with one verb, and what goes in and out of them.
+"""The Protocols of hired work, each with one verb, and what goes in and out of them.
 
 Every verb raises ProviderError (QuotaError for money and rate) and nothing else of its own; CancelledError passes
 through. A provider that can do part of a request returns that part: what is missing is the caller's to notice.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -67,6 +67,41 @@ class Transcriber(Protocol):
     """Puts speech into words."""
 
     async def transcribe(self, request: TranscriptRequest) -> TranscriptPiece: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRequest:
+    """One person's stretch of speech that has just begun; fields as in TranscriptRequest."""
+
+    keywords: tuple[str, ...] = field(default=(), repr=False)
+    language: str | None = None
+
+
+class SpeechStream(Protocol):
+    """The transcript of one stretch of speech while it is spoken. Nothing but `settle` raises ProviderError."""
+
+    def feed(self, pcm: bytes) -> None:
+        """The next sound, 16 kHz mono, in order. Never blocks; where recognition lags, interim words come later."""
+        ...
+
+    async def settle(self) -> TranscriptPiece:
+        """All words of the sound fed so far, as sure as they get; times count from the first sample. More may be fed
+        afterwards, and settled again; the words then are those of everything. Cancelling one leaves the stream whole.
+        `usages` are those since the last time."""
+        ...
+
+    async def aclose(self) -> None:
+        """Done with it, wherever it stands; safe to call twice."""
+        ...
+
+
+class StreamingTranscriber(Protocol):
+    """Puts speech into words while it is spoken."""
+
+    def open(self, request: StreamRequest, on_interim: Callable[[str], None]) -> SpeechStream:
+        """`on_interim` is told, on the event loop, all words so far whenever they change; the last of them may still
+        change. Not called any more after `aclose`."""
+        ...
 
 
 class FinishReason(StrEnum):
