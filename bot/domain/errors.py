@@ -5,6 +5,7 @@ BotError
 ├── ProviderError   a model or tool did not do its work
 ├── MemoryFault     what is remembered cannot be read or written
 ├── DeliveryError   Discord did not take a message
+├── VoiceError      a voice channel cannot be joined, heard or spoken in
 ├── QuotaError      a limit of money or rate was reached
 └── SettingsError   the configuration is refused
 """
@@ -41,6 +42,10 @@ class MemoryFault(BotError):  # noqa: N818  # MemoryError is Python's own
 
 class DeliveryError(BotError):
     """Discord did not take a message: no permission, nothing left to write to, or Discord is down."""
+
+
+class VoiceError(BotError):
+    """A voice channel cannot be joined, or listening or speaking there failed."""
 
 
 class ProviderCategory(StrEnum):
