@@ -19,6 +19,7 @@ class Tasks:
         task = asyncio.create_task(_logged(work, name), name=name)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _task: work.close())  # where it was cancelled before it began
         return task
 
     async def finish(self, seconds: float) -> None:

@@ -92,8 +92,8 @@ class Forgetting(commands.Cog):
         facts = words.plural("{n} pinned fact", "{n} pinned facts", len(held.facts))
         question = words(
             "Everything I keep of you will be forgotten, in all servers and direct messages: {questions} with the "
-            "answers, {clips} you posted, {facts}, and answers to others that rest on your words. What you chose with "
-            "/optout stays.",
+            "answers, {clips} you posted, {facts}, and answers to others that rest on your words. In voice channels I "
+            "do not hear you until you agree again. What you chose with /optout stays.",
             questions=questions,
             clips=clips,
             facts=facts,

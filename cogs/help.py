@@ -13,8 +13,11 @@ from bot.config import Settings
 from bot.discord_io.client import KibitzClient
 from bot.discord_io.permissions import READ, SEND, missing_in
 from bot.discord_io.posting import NO_MENTIONS
+from bot.discord_io.private_page import show_page
+from bot.discord_io.receivers import hearers, receiver, roles_at_work
 from bot.domain.role import Role
 from bot.locales import Catalogue, catalogue
+from bot.memory.store import Memory
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +30,7 @@ class Help(commands.Cog):
     def __init__(self, client: KibitzClient) -> None:
         self._client = client
         self._settings = client.house.settings
+        self._memory: Memory = client.house.memory
 
     @commands.Cog.listener()
     async def on_guild_join(self, guild: discord.Guild) -> None:
@@ -50,8 +54,10 @@ class Help(commands.Cog):
         name=locale_str("privacy"), description=locale_str("What happens with what you send, and who runs this bot")
     )
     async def privacy(self, interaction: Interaction) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
         words = catalogue(interaction.locale.value)
-        await interaction.response.send_message(_privacy(words, self._settings), ephemeral=True)
+        is_heard = bool(await self._memory.audible(interaction.user.id))
+        await show_page(interaction, _privacy(words, self._settings, is_heard=is_heard), name="privacy.md")
 
 
 def _help(words: Catalogue, me: discord.ClientUser | None, *, reads_all: bool) -> str:
@@ -65,6 +71,7 @@ def _help(words: Catalogue, me: discord.ClientUser | None, *, reads_all: bool) -
             *replying,
             "- " + words("Open the menu of a message, choose Apps: Ask about this, Transcribe, Summarize."),
             "- " + words("Commands: /ask, /summarize, /transcribe, /timeline, /storyboard, /settings, /privacy."),
+            "- " + words("In a voice channel: /voice join, press “Hear me”, say my name and ask. /stop silences me."),
             "- " + words("What I remember: /memory, /forget, /export, /optout."),
             "- " + words("Send me a direct message, or a voice message: that one I answer aloud."),
             words(
@@ -74,7 +81,7 @@ def _help(words: Catalogue, me: discord.ClientUser | None, *, reads_all: bool) -
     )
 
 
-def _privacy(words: Catalogue, settings: Settings) -> str:
+def _privacy(words: Catalogue, settings: Settings, *, is_heard: bool) -> str:
     operator = settings.discord.operator
     whose = (
         words("This bot is run by {operator}.", operator=operator)
@@ -94,6 +101,14 @@ def _privacy(words: Catalogue, settings: Settings) -> str:
             ),
             *([words("The chat model makes summaries of older ones.")] if settings.memory.summaries else []),
             _files(words, settings),
+            words(
+                "In voice channels I hear only people who agreed. Their speech becomes text at once ({receivers}), the "
+                "sound is never kept, and what everybody else says is dropped before it is decoded.",
+                receivers=hearers(words, settings),
+            ),
+            words("You agreed to be heard; /voice consent no ends it.")
+            if is_heard
+            else words("You did not agree to be heard; /voice consent yes changes it."),
             words(
                 "Edit or delete your message, and it is edited or forgotten here, too. /forget forgets you, a clip or "
                 "a channel, /export gives you what I keep of you, and after /optout I keep nothing of you."
@@ -134,24 +149,12 @@ def _receivers(words: Catalogue, settings: Settings) -> list[str]:
         Role.SPEECH: words("The text of a spoken answer"),
         Role.EMBEDDINGS: words("What I remember and your question, to find it by its meaning"),
     }
-    return [f"{what[role]}: {_where(words, settings, role)}" for role in _hired(settings)]
-
-
-def _hired(settings: Settings) -> list[Role]:
-    """Who does anything here: what texts mean is told only where a model for it is named."""
-    return [role for role in Role if role is not Role.EMBEDDINGS or not settings.role(role).is_offline]
-
-
-def _where(words: Catalogue, settings: Settings, role: Role) -> str:
-    chosen = settings.role(role)
-    if chosen.is_offline or chosen.base_url is None:
-        return words("this bot's own machine")
-    return f"`{chosen.base_url}`"
+    return [f"{what[role]}: {receiver(words, settings, role)}" for role in roles_at_work(settings)]
 
 
 def _welcome(words: Catalogue, me: discord.ClientUser | None, settings: Settings) -> str:
     name = f"@{me.name}" if me else "@Kibitz"
-    hosts = {_where(words, settings, role) for role in _hired(settings)}
+    hosts = {receiver(words, settings, role) for role in roles_at_work(settings)}
     return "\n".join(
         [
             words("Hello! Post a clip and mention me with your question: {name} what does the sign say?", name=name),

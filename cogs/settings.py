@@ -108,6 +108,10 @@ class _Panel(discord.ui.View):
             words("May ask: {roles}", roles=self._named(holds.ask_roles)),
             words("May have it spoken: {roles}", roles=self._named(holds.speak_roles)),
         ]
+        if holds.auto_join:
+            lines.append(words("I come into this voice channel by myself; /voice auto off ends it."))
+        if holds.captions:
+            lines.append(words("I show captions here; /voice captions off ends it."))
         if holds.answers is AnswersWhen.ALWAYS and not self._reads_all:
             lines.append(
                 "⚠️ "

@@ -55,3 +55,14 @@ async def test_what_ends_in_time_is_waited_for_and_the_rest_cancelled() -> None:
     assert ends == ["short", "late", "cancelled"]
     assert running.cancelled()
     await tasks.finish(5)
+
+
+async def test_work_that_is_cancelled_before_it_begins_leaves_no_warning() -> None:
+    tasks = Tasks()
+
+    async def work() -> None:
+        await asyncio.sleep(0)
+
+    tasks.spawn(work(), name="early").cancel()
+    await tasks.finish(1.0)
+    gc.collect()

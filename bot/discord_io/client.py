@@ -45,6 +45,9 @@ _GOODBYE_SECONDS = 2 * _LONGEST_GOODBYE_SECONDS
 
 _DAY_SECONDS = 86_400
 
+_IN_VOICE_ONLY = discord.MemberCacheFlags.none()
+_IN_VOICE_ONLY.voice = True
+
 _log = logging.getLogger(__name__)
 
 
@@ -70,7 +73,7 @@ class KibitzClient(commands.AutoShardedBot):
             command_prefix=(),
             help_command=None,
             intents=_intents(settings),
-            member_cache_flags=discord.MemberCacheFlags.none(),
+            member_cache_flags=_IN_VOICE_ONLY,
             chunk_guilds_at_startup=False,
             max_messages=_MESSAGES_KEPT,
             max_ratelimit_timeout=_LONGEST_RATE_LIMIT_SECONDS,

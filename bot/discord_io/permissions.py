@@ -14,7 +14,10 @@ FILES = discord.Permissions(attach_files=True)
 VOICE = discord.Permissions(send_voice_messages=True)
 _JOIN = discord.Permissions(connect=True)
 REACT = discord.Permissions(read_message_history=True, add_reactions=True)
-NEEDED = WRITE | FILES | VOICE | REACT
+TALK = discord.Permissions(view_channel=True, connect=True, speak=True)
+"""What it takes to be in a voice channel with a voice."""
+
+NEEDED = WRITE | FILES | VOICE | REACT | TALK | discord.Permissions(use_voice_activation=True)
 """What the invitation asks for."""
 
 _NAMES: dict[str, Sentence] = {
@@ -26,6 +29,8 @@ _NAMES: dict[str, Sentence] = {
     "add_reactions": sentence("Add Reactions"),
     "send_voice_messages": sentence("Send Voice Messages"),
     "connect": sentence("Connect"),
+    "speak": sentence("Speak (voice channels)"),
+    "use_voice_activation": sentence("Use Voice Activity"),
 }
 
 

@@ -91,6 +91,7 @@ class AnswersWhen(StrEnum):
 class PlaceSettings:
     """What holds in one channel. Language (BCP 47) and voice None: as it comes, as configured. Empty roles: everyone
     may ask, everyone may have it spoken. `keep_days`: how long is remembered what was said there, None: as configured.
+    Of a voice channel: `captions` are shown in its chat, and with `auto_join` it is joined when somebody comes.
     """
 
     language: str | None = None
@@ -100,3 +101,5 @@ class PlaceSettings:
     ask_roles: tuple[int, ...] = ()
     speak_roles: tuple[int, ...] = ()
     keep_days: int | None = None
+    captions: bool = False
+    auto_join: bool = False

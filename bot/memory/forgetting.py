@@ -23,7 +23,7 @@ from bot.database.tables import (
 from bot.domain.ask import Ask
 from bot.domain.conversation import ConversationKey, MessageRef
 from bot.domain.recollection import Fact, Forgotten
-from bot.memory import clips, echoes, facts, passages, requests, summaries, turns
+from bot.memory import clips, consents, echoes, facts, passages, requests, summaries, turns
 from bot.memory.parts import in_parts
 from bot.memory.posts import NO_MESSAGE, Post, clips_of, given_with, posts_given_with, posts_where, was_posted_by
 from bot.memory.words import search_words
@@ -32,7 +32,8 @@ _JOB = "job:"
 
 
 async def forget_person(session: AsyncSession, person_id: int, now: datetime) -> Forgotten:
-    """What they asked and pinned, clips they posted with the turns of others about them, and what rests on either."""
+    """What they asked and pinned, clips they posted with the turns of others about them, what rests on either, and that
+    they agreed to be heard."""
     posts = await posts_where(session, was_posted_by(person_id))
     theirs = select(TurnClipRow.job_id).where(TurnClipRow.author_id == person_id)
     jobs = await _jobs(session, (TurnRow.asker_id == person_id) | TurnRow.job_id.in_(theirs))
@@ -43,6 +44,7 @@ async def forget_person(session: AsyncSession, person_id: int, now: datetime) ->
     marks = {f"{summaries.PERSON}{person_id}", *_marks(posts)}
     gone = await _forget(session, jobs=jobs, posts=posts, asks=asks, pinned=pinned, marks=marks, person_id=person_id)
     await session.execute(delete(TurnPersonRow).where(TurnPersonRow.person_id == person_id))
+    await consents.withdraw(session, person_id)
     return gone
 
 

@@ -30,6 +30,8 @@ class OwnSettings(TypedDict, total=False):
     ask_roles: tuple[int, ...]
     speak_roles: tuple[int, ...]
     keep_days: int
+    captions: bool
+    auto_join: bool
 
 
 def checked(changes: Mapping[str, object]) -> dict[str, object]:

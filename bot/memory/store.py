@@ -211,6 +211,11 @@ class Memory:
         wanted = settings.checked(changes)
         await self._database.write(lambda session: settings.change(session, server_id, channel_id, wanted))
 
+    async def auto_joined(self) -> tuple[tuple[int, int | None], ...]:
+        """Voice channels that are joined when somebody comes, as server and channel (None: all of a server)."""
+        found = await self._database.read(lambda session: settings.everywhere(session, "auto_join"))
+        return tuple((server, channel) for (server, channel), is_on in found.items() if server is not None and is_on)
+
     async def name_place(self, key: ConversationKey, name: str) -> None:
         """A place that no Discord knows is listed by its name."""
         await self._database.write(lambda session: settings.name_place(session, key, name))
@@ -245,6 +250,14 @@ class Memory:
         """Those of them of whom nothing may be kept."""
         return await self._database.read(lambda session: consents.opted_out(session, person_ids))
 
+    async def audible(self, *person_ids: int) -> frozenset[int]:
+        """Those of them who agreed to be heard in voice channels."""
+        return await self._database.read(lambda session: consents.audible(session, person_ids))
+
+    async def unasked(self, *person_ids: int) -> frozenset[int]:
+        """Those of them who never chose whether they are heard."""
+        return await self._database.read(lambda session: consents.unasked(session, person_ids))
+
     async def overview(self, scope: Scope) -> Overview:
         return await self._database.read(lambda session: holdings.overview(session, scope))
 
@@ -254,7 +267,8 @@ class Memory:
 
     async def forget_person(self, person_id: int) -> Forgotten:
         """What they asked, posted and pinned, and what rests on it; see docs/decisions/0016-forgetting.md. Their
-        choices stay. What any of these methods forgot is out of the files of the database after `wipe`."""
+        choices stay, except that they agreed to be heard. What any of these methods forgot is out of the files of the
+        database after `wipe`."""
         now = self._clock()
         return await self._database.write(lambda session: forgetting.forget_person(session, person_id, now))
 

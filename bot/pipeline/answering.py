@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 from bot.domain.answer import AnswerMode, Prompt, Question, ToolCall
 from bot.domain.errors import ProviderCategory, ProviderError
@@ -20,6 +21,14 @@ from bot.pipeline.sentences import SentenceSplitter
 from bot.providers.base import AnswerDelta, AnswerEnd, FinishReason
 
 log = logging.getLogger(__name__)
+
+
+class Splitter(Protocol):
+    """Cuts an answer into what is said in one go."""
+
+    def feed(self, delta: str) -> list[str]: ...
+
+    def finish(self) -> list[str]: ...
 
 
 async def prepare(
@@ -49,9 +58,10 @@ async def answer(
     *,
     on_sentence: Callable[[str], None],
     looking: Looking | None = None,
+    splitter: Splitter | None = None,
 ) -> str:
     """Stream the answer to the listener and its sentences to `on_sentence`; return the whole text. With `looking` the
-    model may examine parts of the clips again before it goes on.
+    model may examine parts of the clips again before it goes on. `splitter` None: whole sentences.
 
     Raises ProviderError when no word came. What broke after the first word is kept, with a notice.
     """
@@ -60,7 +70,7 @@ async def answer(
         quotable=f"{prompt.question.text} {prompt.quotable}",
         frame_times=tuple(frame.at_seconds for frame in prompt.frames),
     )
-    splitter = SentenceSplitter()
+    splitter = splitter or SentenceSplitter()
     said: list[str] = []
     if looking is not None:
         prompt = looking.offered(prompt)

@@ -48,11 +48,12 @@ Invent nothing."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What an answer may rest on: the timelines of the clips in play, none for a question about no clip, and what
-    comes back of before."""
+    """What an answer may rest on: the timelines of the clips in play, none for a question about no clip, what comes
+    back of before, and lines about the room in which it is asked."""
 
     clips: tuple[Timeline, ...] = field(repr=False)
     earlier: Recollection = field(default=NOTHING, repr=False)
+    room: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def timeline(self) -> Timeline | None:
@@ -96,12 +97,12 @@ def compose(
     """The prompt, and whether a timeline had to be thinned to fit the budget."""
     before = _before(evidence, crew)
     kept = [list(timeline.moments) for timeline in evidence.clips]
-    block = fenced([*before, *_clip_lines(evidence.clips, kept)])
+    block = fenced([*before, *_clip_lines(evidence.clips, kept), *evidence.room])
     focus = frozenset(evidence.earlier.focus)
     while estimate_tokens(block) > crew.evidence_tokens and any(kept):
         longest = max(range(len(kept)), key=lambda clip: sum(len(moment.text) + 1 for moment in kept[clip]))
         kept[longest] = _thinned(kept[longest], focus)
-        block = fenced([*before, *_clip_lines(evidence.clips, kept)])
+        block = fenced([*before, *_clip_lines(evidence.clips, kept), *evidence.room])
     prompt = Prompt(
         rules=_rules(crew, RULES if evidence.clips else TALK_RULES),
         evidence=block,
@@ -151,7 +152,9 @@ def compose_from_notes(evidence: Evidence, notes: Sequence[str], question: Quest
     noted = [f"NOTE {quoted(line.strip())}" for line in lines]
     return Prompt(
         rules=_rules(crew, RULES),
-        evidence=fenced([*_before(evidence, crew), _length_line(timeline), *noted, *_notice_lines(timeline)]),
+        evidence=fenced(
+            [*_before(evidence, crew), _length_line(timeline), *noted, *_notice_lines(timeline), *evidence.room]
+        ),
         question=question,
         timeline=timeline,
         quotable=told_before(evidence.earlier),

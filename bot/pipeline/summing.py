@@ -44,6 +44,11 @@ async def summarise(run: Run, crew: Crew, turns: Sequence[Turn]) -> str:
         timeline=None,
         max_output_tokens=_MOST_TOKENS,
     )
+    return (await write(run, crew, prompt))[:_MOST_CHARACTERS]
+
+
+async def write(run: Run, crew: Crew, prompt: Prompt) -> str:
+    """All that the chat model answers; "" where only the last resort of this machine did. Raises ProviderError."""
     words: list[str] = []
     async with crew.gates[Role.CHAT]:
         async for item in crew.chat.answer(prompt):
@@ -58,7 +63,7 @@ async def summarise(run: Run, crew: Crew, turns: Sequence[Turn]) -> str:
                     run.notice(item)
                 case _:  # tools are not offered
                     continue
-    return "".join(words).strip()[:_MOST_CHARACTERS]
+    return "".join(words).strip()
 
 
 def _extracted(turns: Sequence[Turn]) -> str:

@@ -60,7 +60,7 @@ class ForgetService:
         self._wipes: set[asyncio.Task[None]] = set()
 
     async def person(self, person_id: int) -> Forgotten:
-        """Everything of one person, everywhere; their choices stay."""
+        """Everything of one person, everywhere; their choices stay, except that they agreed to be heard."""
         return await self._thoroughly(await self._memory.forget_person(person_id))
 
     async def place(self, key: ConversationKey, *, is_gone: bool = False) -> Forgotten:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import discord
 import yarl
 from discord import app_commands
@@ -69,7 +70,8 @@ async def running(
     base, gateway = discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY
     discord.http.Route.BASE = server.api_url
     discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(server.gateway_url)
-    bot = TinyBot(asked=asked or intents(), on_hear=on_hear, **options)
+    connector = aiohttp.TCPConnector(limit=0, ssl=server.client_ssl)
+    bot = TinyBot(asked=asked or intents(), on_hear=on_hear, connector=connector, **options)
     if prepare is not None:
         prepare(bot)
     runner = None

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import discord
@@ -20,8 +21,9 @@ CONFIG = Path(__file__).parents[2] / "config.toml"
 
 
 def environment(server: DiscordServer, cloud: OpenAIEmulator | None, data: Path, **settings: object) -> dict[str, str]:
-    """What the bot is told: three addresses, a token, where its data lies, who does the work (None: nobody but this
-    machine). `settings` are variables without KIBITZ_, such as JOBS__MAX_RUNNING."""
+    """What the bot is told: three addresses, whom to trust (as any program is told), a token, where its data lies, who
+    does the work (None: nobody but this machine). `settings` are variables without KIBITZ_, such as
+    JOBS__MAX_RUNNING."""
     environ = {
         "DISCORD_TOKEN": server.token,
         "KIBITZ_DISCORD__API_URL": server.api_url,
@@ -29,6 +31,7 @@ def environment(server: DiscordServer, cloud: OpenAIEmulator | None, data: Path,
         "KIBITZ_DISCORD__CDN_HOSTS": ",".join(server.cdn_hosts),
         "KIBITZ_DATA__DIRECTORY": str(data),
         "KIBITZ_WORKSPACE__DIRECTORY": str(data / "work"),
+        "SSL_CERT_FILE": str(server.voice.certificate.bundle()),
     }
     if cloud is not None:
         environ |= {
@@ -45,6 +48,11 @@ def settings_of(server: DiscordServer, cloud: OpenAIEmulator | None, data: Path,
     return load_settings(CONFIG, environ=environment(server, cloud, data, **settings))
 
 
+def _trust(client: KibitzClient, server: DiscordServer) -> None:
+    """Voice is spoken over TLS, with a certificate of the simulation's own."""
+    client.http.connector._ssl = server.client_ssl
+
+
 @asynccontextmanager
 async def running_bot(
     server: DiscordServer, cloud: OpenAIEmulator | None, data: Path, **settings: object
@@ -56,7 +64,8 @@ async def running_bot(
     try:
         async with open_bot(chosen, clock=server.clock) as client:
             client._connection.guild_ready_timeout = 0.1  # the library waits two seconds for servers to come in
-            work = stay_connected(client, server.token, on_login=lambda: None)
+            trust = partial(_trust, client, server)  # the library makes its connector when it signs in
+            work = stay_connected(client, server.token, on_login=trust)
             serving = asyncio.create_task(work, name="discord")
             try:
                 ready = asyncio.create_task(client.wait_until_ready(), name="ready")

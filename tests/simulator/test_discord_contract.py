@@ -14,7 +14,7 @@ from referencing import Registry, Resource
 
 from tests.simulator.discord_material import QUIET, TinyBot, refused, running, write
 from tests.simulator.discord_server import Channel, DiscordServer
-from tests.simulator.discord_server.places import FORUM, VOICE
+from tests.simulator.discord_server.places import FORUM
 from tests.simulator.discord_server.records import Request
 
 DESCRIPTION = Path(__file__).parents[2].parent / "shared" / "specs" / "discord-openapi.json"
@@ -131,7 +131,8 @@ async def use_everything(server: DiscordServer, folder: Path) -> None:
     general, anna = club.channel("general"), club.member("Anna")
     quiet = club.channel("quiet", deny_bot=("send_messages",))
     forum = club.channel("forum", type=FORUM)
-    club.channel("voice", type=VOICE)
+    stage = club.stage_channel("stage")
+    await anna.join_voice(club.voice_channel("voice"))
     async with running(server, prepare=prepare, shard_count=None) as bot:
         await bot.tree.sync(guild=discord.Object(club.id))
         await bot.tree.fetch_commands()
@@ -154,12 +155,25 @@ async def use_everything(server: DiscordServer, folder: Path) -> None:
         await guild.fetch_roles()
         await guild.fetch_member(anna.id)
         await guild.active_threads()
+        await use_voice(bot, guild, stage, anna.id)
         post = await anna.start_post(forum, "A film", "Who knows it?", clip)
         thread = await bot.fetch_channel(post.channel.id)
         assert isinstance(thread, discord.Thread)
         await thread.fetch_message(thread.id)
         await thread.fetch_member(anna.id)
         assert [item.id async for item in bot.fetch_guilds()] == [club.id]
+
+
+async def use_voice(bot: TinyBot, guild: discord.Guild, stage: Channel, person: int) -> None:
+    anna = guild.get_member(person)
+    assert anna is not None
+    await anna.fetch_voice()
+    assert (await refused(guild.me.fetch_voice())) == (404, 10065)
+    voice = await guild.get_channel(stage.id).connect(timeout=5)  # type: ignore[union-attr] # a stage
+    await guild.me.fetch_voice()
+    await guild.me.request_to_speak()
+    assert (await refused(guild.me.edit(suppress=False))) == (403, 50013)
+    await voice.disconnect(force=True)
 
 
 async def post_and_read(bot: TinyBot, general: Channel, posted: int, person: int) -> None:

@@ -24,8 +24,13 @@ ASKED_FOR = (
     "read_message_history",
     "add_reactions",
     "send_voice_messages",
+    "connect",
+    "speak",
+    "use_vad",
 )
 COMMANDS = {"ask", "summarize", "transcribe", "timeline", "storyboard", "settings", "help", "privacy"} | {
+    "voice",
+    "stop",
     "memory",
     "forget",
     "export",

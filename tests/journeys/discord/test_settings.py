@@ -297,7 +297,7 @@ class TestHelp:
             told = await (await anna.slash("help", to=general)).reply()
         assert told.content.startswith("I watch clips, listen to them and answer questions about them")
         assert "@Kibitz what does the sign say?" in told.content
-        known = "ask summarize transcribe timeline storyboard settings privacy memory forget export optout"
+        known = "ask summarize transcribe timeline storyboard settings privacy memory forget export optout voice stop"
         for command in (f"/{name}" for name in known.split()):
             assert command in told.content
         assert "Reply to anybody's clip" not in told.content, "the bot may not read those"
@@ -448,7 +448,7 @@ class TestInChinese:
             or (item.get("description") and not in_chinese(item["description_localizations"]["zh-CN"]))
         ]
         assert plain == []
-        assert len(commands) == 17
+        assert len(commands) == 19
 
     async def test_a_place_set_to_chinese(
         self, start: StartBot, otto: Person, anna: Person, photo: Path, general: Channel, discord: DiscordServer

@@ -200,7 +200,8 @@ class Gateway:
             self._detach(connection)
             connection.abort()
         if not resumable:
-            self.sessions.clear()
+            for session in tuple(self.sessions):
+                self._forget(session)
 
     def ask_to_reconnect(self) -> None:
         for connection in tuple(self.connections):
@@ -209,8 +210,8 @@ class Gateway:
     def invalidate(self, *, resumable: bool) -> None:
         for connection in tuple(self.connections):
             connection.send(json.dumps({"op": 9, "d": resumable, "s": None, "t": None}))
-            if not resumable and connection.session in self.sessions:
-                self.sessions.remove(connection.session)
+            if not resumable and connection.session is not None:
+                self._forget(connection.session)
 
     def close_all(self, code: int) -> None:
         """As when Discord hangs up on every shard with this code."""
@@ -289,6 +290,8 @@ class Gateway:
             self.sent.append({"op": code, "d": data})
             if code == 8:
                 self._send_members(connection.session, data)
+            elif code == 4:
+                self._world.voice.asked(connection.session, data)
         else:
             raise HangUpError(4001)
         self._world.changed()
@@ -304,7 +307,9 @@ class Gateway:
             raise HangUpError(4010)
         world = self._world
         session = Session(id=f"{world.snowflakes.next():032x}", shard=(shard, count), intents=intents)
-        self.sessions = [other for other in self.sessions if other.shard != session.shard or other.connection]
+        for other in tuple(self.sessions):
+            if other.shard == session.shard and other.connection is None:
+                self._forget(other)
         self.sessions.append(session)
         self.identifies.append(session.shard)
         session.connection, connection.session = connection, session
@@ -377,8 +382,10 @@ class Gateway:
             connection.session.connection = None
 
     def _forget(self, session: Session) -> None:
+        """What it did in voice is over, too."""
         if session in self.sessions:
             self.sessions.remove(session)
+            self._world.voice.session_lost(session)
 
 
 def _by_place(channel: Channel, in_guild: int, direct: int) -> int:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.simulator.discord_server.world import Account, World
 
 MESSAGE_CONTENT = 1 << 15
-_VOICE, _FORUM = 2, 15
+_VOICE, _STAGE, _FORUM = 2, 13, 15
 _NAMELESS = {"avatar": None, "banner": None, "accent_color": None, "avatar_decoration_data": None, "clan": None}
 
 
@@ -99,8 +99,9 @@ def channel_json(channel: "Channel") -> dict[str, Any]:
         ]
         position = channel.guild.channels.index(channel) if channel in channel.guild.channels else 0
         body |= {"parent_id": None, "position": position, "permission_overwrites": overwrites, "nsfw": False}
-        if channel.type == _VOICE:
-            return body | {"bitrate": 64_000, "user_limit": 0, "rtc_region": None}
+        if channel.type in {_VOICE, _STAGE}:
+            topic = {"topic": None} if channel.type == _STAGE else {}
+            return body | {"bitrate": 64_000, "user_limit": channel.user_limit, "rtc_region": None, **topic}
         if channel.type == _FORUM:
             forum = {"available_tags": [], "default_reaction_emoji": None, "default_sort_order": None}
             return body | {"topic": None, "default_forum_layout": 0, **forum}
@@ -131,7 +132,7 @@ def partial_channel_json(channel: "Channel", permissions: int) -> dict[str, Any]
 
 
 def guild_json(guild: "Guild") -> dict[str, Any]:
-    """As GUILD_CREATE has it; of the members only the bot, as without the members intent."""
+    """As GUILD_CREATE has it; of the members only the bot and who is in voice, as without the members intent."""
     bot = guild.members.get(guild.world.bot.id)
     open_channels = [channel for channel in guild.channels if not channel.deleted]
     threads = [
@@ -140,17 +141,18 @@ def guild_json(guild: "Guild") -> dict[str, Any]:
         if channel.guild is guild and channel.is_thread and not (channel.archived or channel.deleted)
         if channel.bot_sees
     ]
+    in_voice = guild.world.voice.guild_json(guild)
     return {
         **rest_guild_json(guild),
         "joined_at": timestamp(bot.joined_at if bot else guild.world.clock()),
         "large": False,
         "unavailable": False,
         "member_count": len(guild.members),
-        "members": [member_json(bot)] if bot else [],
+        "members": [*([member_json(bot)] if bot else []), *in_voice["members"]],
         "channels": [channel_json(channel) for channel in open_channels],
         "threads": [channel_json(thread) for thread in threads],
         "presences": [],
-        "voice_states": [],
+        "voice_states": in_voice["voice_states"],
         "stage_instances": [],
         "guild_scheduled_events": [],
         "soundboard_sounds": [],

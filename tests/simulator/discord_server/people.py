@@ -21,6 +21,7 @@ from tests.simulator.discord_server.messages import VOICE, Message, parts_of
 from tests.simulator.discord_server.options import Resolved, as_upload, find_command, slash_data
 from tests.simulator.discord_server.places import FORUM, PRIVATE_THREAD, Channel, direct_channel, private_channel
 from tests.simulator.discord_server.uploads import File, Upload, VoiceMessage
+from tests.simulator.discord_server.voice_people import VoicePerson
 from tests.simulator.discord_server.world import Account, ImpossibleError, World
 
 _REAL_SECONDS = 20.0
@@ -28,7 +29,7 @@ Attached = Path | Upload | VoiceMessage
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Person(Account):
+class Person(VoicePerson, Account):
     world: World = field(repr=False)
     locale: str = "en-US"
     accepts_direct_messages: bool = True

@@ -34,6 +34,7 @@ _BITS = {
     "manage_webhooks": 29,
     "manage_guild_expressions": 30,
     "use_application_commands": 31,
+    "request_to_speak": 32,
     "manage_events": 33,
     "manage_threads": 34,
     "create_public_threads": 35,
@@ -55,6 +56,11 @@ SEND_IN_THREADS = BIT["send_messages_in_threads"]
 EMBED_LINKS = BIT["embed_links"]
 ATTACH_FILES = BIT["attach_files"]
 CONNECT = BIT["connect"]
+SPEAK = BIT["speak"]
+MUTE_MEMBERS = BIT["mute_members"]
+DEAFEN_MEMBERS = BIT["deafen_members"]
+MOVE_MEMBERS = BIT["move_members"]
+REQUEST_TO_SPEAK = BIT["request_to_speak"]
 READ_HISTORY = BIT["read_message_history"]
 ADD_REACTIONS = BIT["add_reactions"]
 MANAGE_MESSAGES = BIT["manage_messages"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.simulator.discord_server import payloads
 from tests.simulator.discord_server import permissions as may
@@ -12,8 +12,9 @@ from tests.simulator.discord_server.world import Account, ImpossibleError, World
 if TYPE_CHECKING:
     from tests.simulator.discord_server.interactions import Interaction
     from tests.simulator.discord_server.people import Person
+    from tests.simulator.discord_voice import Call
 
-TEXT, DIRECT, VOICE, GROUP, PUBLIC_THREAD, PRIVATE_THREAD, FORUM = 0, 1, 2, 3, 11, 12, 15
+TEXT, DIRECT, VOICE, GROUP, PUBLIC_THREAD, PRIVATE_THREAD, STAGE, FORUM = 0, 1, 2, 3, 11, 12, 13, 15
 GUILDS = 1 << 0
 GUILD_MEMBERS = 1 << 1
 _DIRECT = may.ALL & ~(may.ADMINISTRATOR | may.MANAGE_MESSAGES)
@@ -62,6 +63,7 @@ class Channel:
     archived: bool = False
     locked: bool = False
     deleted: bool = False
+    user_limit: int = 0
 
     @property
     def mention(self) -> str:
@@ -75,6 +77,11 @@ class Channel:
     def is_direct(self) -> bool:
         """A direct message between a person and the bot."""
         return self.type == DIRECT and self.world.bot in self.recipients
+
+    @property
+    def call(self) -> "Call":
+        """What goes on in a voice channel."""
+        return self.world.voice.call(self)
 
     @property
     def url(self) -> str:
@@ -92,7 +99,7 @@ class Channel:
 
     def lets_in(self, account: Account) -> bool:
         """Whether they see what is said here; in the chat of a voice channel that takes the right to connect, too."""
-        needed = may.VIEW_CHANNEL | (may.CONNECT if self.type == VOICE else 0)
+        needed = may.VIEW_CHANNEL | (may.CONNECT if self.type in {VOICE, STAGE} else 0)
         return self.permissions_of(account) & needed == needed
 
     def permissions_of(self, account: Account) -> int:
@@ -150,6 +157,8 @@ class Channel:
         for place in self.world.channels.values():
             if place is self or place.parent is self:
                 place.deleted = True
+        if self.type in {VOICE, STAGE}:
+            self.world.voice.closed(self)
         self.world.changed()
 
     def archive(self, *, locked: bool = False) -> None:
@@ -238,8 +247,12 @@ class Guild:
         deny_bot: Iterable[str] = (),
         deny_everyone: Iterable[str] = (),
         type: int = TEXT,
+        user_limit: int = 0,
     ) -> Channel:
-        channel = Channel(world=self.world, id=self.world.old_id(), name=name, type=type, guild=self)
+        """`user_limit`: how many fit into a voice channel (0: any number)."""
+        channel = Channel(
+            world=self.world, id=self.world.old_id(), name=name, type=type, guild=self, user_limit=user_limit
+        )
         if deny_bot:
             channel.overwrites[self.world.bot.id] = (0, may.bits(deny_bot))
         if deny_everyone:
@@ -248,6 +261,12 @@ class Guild:
         self.world.channels[channel.id] = channel
         self.world.gateway.tell("CHANNEL_CREATE", payloads.channel_json(channel), guild=self, intents=GUILDS)
         return channel
+
+    def voice_channel(self, name: str, **options: Any) -> Channel:
+        return self.channel(name, type=VOICE, **options)
+
+    def stage_channel(self, name: str, **options: Any) -> Channel:
+        return self.channel(name, type=STAGE, **options)
 
     def role(self, name: str, *, permissions: Iterable[str] | int = (), mentionable: bool = False) -> Role:
         role = Role(
@@ -314,6 +333,7 @@ class Guild:
         if not self.has_bot:
             raise ImpossibleError(f"the bot is not in {self.name!r}")
         self.world.gateway.tell("GUILD_DELETE", {"id": str(self.id)}, guild=self, intents=GUILDS)
+        self.world.voice.bot_left_server(self)
         for role in self.members.pop(self.world.bot.id).roles:
             self.roles.pop(role.id, None)
         self.world.changed()

@@ -104,6 +104,10 @@ def unknown_guild() -> Refusal:
     return Refusal(404, 10004, "Unknown Guild")
 
 
+def unknown_voice_state() -> Refusal:
+    return Refusal(404, 10065, "Unknown Voice State")
+
+
 def unknown_member() -> Refusal:
     return Refusal(404, 10007, "Unknown Member")
 

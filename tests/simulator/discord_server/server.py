@@ -14,6 +14,7 @@ from tests.simulator.discord_server import (
     routes_interactions,
     routes_messages,
     routes_places,
+    routes_voice,
     transcript,
 )
 from tests.simulator.discord_server.calls import API, Desk
@@ -32,8 +33,10 @@ from tests.simulator.discord_server.messages import Message
 from tests.simulator.discord_server.people import Person, arrive
 from tests.simulator.discord_server.places import GUILD_MEMBERS, Channel, Guild
 from tests.simulator.discord_server.records import Request, Sync
+from tests.simulator.discord_server.voice_states import VoiceDesk
 from tests.simulator.discord_server.witness import Bot
 from tests.simulator.discord_server.world import Account, App, World
+from tests.simulator.discord_voice import VoiceServer
 
 _REQUEST_BYTES = 64 * 1024 * 1024
 _APP_FLAGS = {MESSAGE_CONTENT: 1 << 19, GUILD_MEMBERS: 1 << 15, GUILD_PRESENCES: 1 << 13}
@@ -42,7 +45,9 @@ _APP_FLAGS = {MESSAGE_CONTENT: 1 << 19, GUILD_MEMBERS: 1 << 15, GUILD_PRESENCES:
 
 class DiscordServer:
     """`async with DiscordServer() as discord:` listens; point the client at `api_url` and `gateway_url`, and log in
-    with `token`. `message_content_allowed` and `members_allowed` are the switches in the developer portal."""
+    with `token`. `client_ssl` trusts its voice servers, and so does a child process whose SSL_CERT_FILE is
+    `voice.certificate.bundle()`. `message_content_allowed` and `members_allowed` are the switches in the
+    developer portal."""
 
     def __init__(
         self,
@@ -76,6 +81,9 @@ class DiscordServer:
         self.gateway = Gateway(self.world, shards=shards, heartbeat_seconds=heartbeat_seconds)
         self.world.gateway = self.gateway
         self.world.arrive = lambda name, locale, open_: arrive(self.world, name, locale, open_)
+        self.voice = VoiceServer()
+        self.client_ssl = self.voice.client_ssl
+        self.world.voice = VoiceDesk(self.world, self.voice)
         self.bot = self.world.witness = Bot(self.world)
         self.token = self.app.token
         self.api_url = ""
@@ -86,10 +94,11 @@ class DiscordServer:
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=_REQUEST_BYTES)
-        for routes in (routes_messages, routes_places, routes_interactions):
+        for routes in (routes_messages, routes_places, routes_voice, routes_interactions):
             self._desk.add(app, routes.routes())
         app.router.add_get("/gateway-socket/", self.gateway.serve)
         app.router.add_route("*", "/{path:.*}", self._desk.unknown_route)
+        await self._stack.enter_async_context(self.voice)
         origin = await self._listen(app)
         self.api_url = origin + API
         self.gateway_url = origin.replace("http", "ws", 1) + "/gateway-socket/"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.simulator.discord_server.interactions import Interaction
     from tests.simulator.discord_server.people import Person
     from tests.simulator.discord_server.places import Channel, Guild
+    from tests.simulator.discord_server.voice_states import VoiceDesk
     from tests.simulator.discord_server.witness import Bot
 
 _T = TypeVar("_T")
@@ -80,6 +81,7 @@ class World:
     snowflakes: Snowflakes = field(init=False)
     cdn: "Cdn" = field(init=False)
     gateway: "Gateway" = field(init=False)
+    voice: "VoiceDesk" = field(init=False)
     witness: "Bot" = field(init=False)
     arrive: "Callable[[str, str, bool], Person]" = field(init=False)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
