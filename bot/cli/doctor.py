@@ -15,13 +15,14 @@ from pathlib import Path
 import typer
 
 from bot import __version__
-from bot.app import App, endpoint_of, where_of
+from bot.app import App, where_of
 from bot.config import Settings
 from bot.database.upgrade import is_current
 from bot.database.where import Where
 from bot.discord_io.token_check import check_token
 from bot.domain.errors import BotError, MemoryFault
 from bot.domain.role import Role
+from bot.hiring import endpoint_of
 from bot.media.sandbox import available_layers
 from bot.media.tools import MediaTools, media_tools
 from bot.providers.offline import OfflineTool, offline_tools

@@ -17,10 +17,12 @@ from bot.discord_io.reception import Reception
 from bot.discord_io.servers import KnownServers
 from bot.discord_io.startup import warn_of_missing
 from bot.discord_io.translator import CommandTranslator
+from bot.discord_io.voice_desk import VoiceDesk
 from bot.discord_io.withdrawal import Withdrawal
 from bot.domain.errors import BotError
 from bot.memory.store import Memory
 from bot.services.forget import ForgetService
+from bot.services.voice_notes import VoiceNotes
 from bot.tasks import Tasks
 
 EXTENSIONS: tuple[str, ...] = (
@@ -32,6 +34,7 @@ EXTENSIONS: tuple[str, ...] = (
     "cogs.memory",
     "cogs.forgetting",
     "cogs.own_data",
+    "cogs.voice",
     "cogs.settings",
     "cogs.help",
 )
@@ -61,6 +64,8 @@ class House:
     reception: Reception
     forget: ForgetService
     withdrawal: Withdrawal
+    voice: VoiceDesk
+    voice_notes: VoiceNotes
 
 
 class KibitzClient(commands.AutoShardedBot):
@@ -122,6 +127,7 @@ class KibitzClient(commands.AutoShardedBot):
         resumed = await self.house.desk.resume(self)
         if resumed:
             _log.info("going on with %d questions", resumed)
+        await self.house.voice.resume()
         await self._forget_left()
         while True:
             try:
@@ -146,6 +152,7 @@ class KibitzClient(commands.AutoShardedBot):
         """Take no new work, give what runs its time, and leave; what does not end in time is cancelled."""
         self.is_stopping = True
         self.house.desk.close()
+        await self.house.voice.close()
         seconds = self._settings.jobs.shutdown_seconds
         await self.tasks.finish(seconds - min(_GOODBYE_SECONDS, seconds / 2))
         try:
@@ -157,6 +164,8 @@ class KibitzClient(commands.AutoShardedBot):
     async def close(self) -> None:
         """Leave Discord."""
         await self._standing.finish(0)
+        if self._house is not None:
+            await self._house.voice.close()
         await super().close()
 
     async def __aexit__(self, *_: object) -> None:

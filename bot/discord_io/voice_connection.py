@@ -30,6 +30,7 @@ _CLOSING_SECONDS = 10
 """So long after an upgrade to encryption frames without it may still be under way."""
 
 _LEAST_BETWEEN_REJOINS_SECONDS = 1.0
+_LOOK_AGAIN_SECONDS = 0.005
 
 
 class ConnectionEvents(Protocol):
@@ -178,6 +179,14 @@ class LineConnectionState(VoiceConnectionState):
                 if not connector.cancelled():
                     connector.result()
                 return
+
+    async def _wait_for_state(
+        self, state: ConnectionFlowState, *other_states: ConnectionFlowState, timeout: float | None = None
+    ) -> None:
+        """The library's own event misses a change that comes just before it begins to wait."""
+        async with asyncio.timeout(timeout):
+            while self.state not in {state, *other_states}:  # noqa: ASYNC110 - see above
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
     async def _connect_websocket(self, resume: bool) -> LineWebSocket:
         websocket = await LineWebSocket.from_connection_state(self, resume=resume, hook=self.hook)

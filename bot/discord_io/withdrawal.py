@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection
 from functools import partial
+from typing import Protocol
 
 from bot.discord_io.desk import Desk
 from bot.domain.ask import Ask
@@ -13,11 +14,22 @@ from bot.services.chat import TURNS_BACK
 from bot.services.forget import ForgetService
 
 
+class Calls(Protocol):
+    """Talk in voice channels, of which something is known only while it lasts."""
+
+    async def forget_person(self, person_id: int) -> None: ...
+
+    async def forget_place(self, key: ConversationKey) -> None: ...
+
+    async def forget_server(self, server_id: int) -> None: ...
+
+
 class Withdrawal:
     """Each method returns when it is done, as ForgetService does, and raises MemoryFault."""
 
-    def __init__(self, desk: Desk, memory: Memory, forget: ForgetService) -> None:
+    def __init__(self, desk: Desk, memory: Memory, forget: ForgetService, calls: Calls) -> None:
         self._desk = desk
+        self._calls = calls
         self._memory = memory
         self._forget = forget
         self._edits_in_order = asyncio.Lock()  # so that the last of several edits is the one that stays
@@ -51,11 +63,13 @@ class Withdrawal:
 
     async def place(self, key: ConversationKey, *, is_gone: bool = False) -> Forgotten:
         """A channel, thread or direct message, and what threads of it are just being told of it."""
+        await self._calls.forget_place(key)
         await self._desk.stop(lambda ask: ask.key == key or (key.channel_id in ask.also))
         return await self._forget.place(key, is_gone=is_gone)
 
     async def server(self, server_id: int, *, channels: Collection[int] = ()) -> Forgotten:
         """Nothing more is done for a server, and it is forgotten."""
+        await self._calls.forget_server(server_id)
         await self._desk.stop(lambda ask: ask.key.server_id == server_id)
         return await self._forget.server(server_id, channels=channels)
 
@@ -72,10 +86,13 @@ class Withdrawal:
     async def person(self, person_id: int) -> Forgotten:
         """What they want just now, and what others want of their clips, is stopped; answers to others that rest on
         their words are not kept."""
+        await self._calls.forget_person(person_id)
         about = {ask.job_id for ask in self._desk.in_flight() if await self._is_about(ask, person_id)}
         self._not_kept_of(person_id, besides=about)
         await self._desk.stop(lambda ask: ask.job_id in about)
-        return await self._forget.person(person_id)
+        gone = await self._forget.person(person_id)
+        await self._calls.forget_person(person_id)  # what was said meanwhile, while they had not taken back their yes
+        return gone
 
     async def asked(self, person_id: int, key: ConversationKey) -> Forgotten:
         """What a person asked in one place."""
@@ -84,8 +101,11 @@ class Withdrawal:
 
     async def opt_out(self, person_id: int) -> Forgotten:
         """From now on nothing of them is kept. What is being answered is answered, and then forgotten."""
+        await self._calls.forget_person(person_id)
         self._not_kept_of(person_id, besides=())
-        return await self._forget.opt_out(person_id)
+        gone = await self._forget.opt_out(person_id)
+        await self._calls.forget_person(person_id)
+        return gone
 
     def _not_kept_of(self, person_id: int, *, besides: Collection[str]) -> None:
         """Of what is in flight, whatever of it rests on this person."""

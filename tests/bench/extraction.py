@@ -8,9 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-from bot.app import media_limits
 from bot.config import load_settings
 from bot.domain.media import MediaFile, MediaProbe
+from bot.hiring import media_limits
 from bot.media.audio import cut_audio
 from bot.media.frames import sample_frames
 from bot.media.intake import open_media

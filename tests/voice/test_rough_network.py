@@ -5,12 +5,11 @@ from tests.voice.speech import CLEAN, ROUGH
 
 
 async def test_words_survive_five_percent_of_loss_and_jitter() -> None:
-    clean = await word_errors(CLEAN, sentences=SENTENCES[:2], voices=("rms",))
-    rough = await word_errors(ROUGH, sentences=SENTENCES[:2], voices=("rms",), seeds=(1, 2))
+    clean = await word_errors(CLEAN, sentences=SENTENCES[3:5], voices=("rms",))
+    rough = await word_errors(ROUGH, sentences=SENTENCES[3:5], voices=("rms",), seeds=(1, 2))
     assert rough.packets["lost"] >= 10
-    assert clean.said == 17
-    assert clean.wrong <= 1
-    assert rough.error - clean.error <= 0.03
+    assert (clean.said, clean.wrong) == (22, 0)
+    assert rough.error <= 0.03
 
 
 def test_everybody_at_once_is_worked_off() -> None:
