@@ -14,7 +14,8 @@ from bot.domain.role import Role
 from bot.media.encode import UploadForm, encode_upload
 from bot.media.limits import MediaLimits
 from bot.pipeline.crew import Crew, ModelRef
-from bot.providers.base import Captioner, ChatModel, Embedder, Synthesizer, Transcriber
+from bot.providers.base import Captioner, ChatModel, Embedder, StreamingTranscriber, Synthesizer, Transcriber
+from bot.providers.batch_stream import BatchStreamingTranscriber
 from bot.providers.fallback import (
     Chain,
     FallbackCaptioner,
@@ -95,6 +96,11 @@ def hire_crew(settings: Settings, stack: AsyncExitStack) -> Crew:
         answer_language=settings.answer.language,
         voice_language=settings.speech.language,
     )
+
+
+def hire_streaming(settings: Settings, crew: Crew, stack: AsyncExitStack) -> StreamingTranscriber:
+    """Who puts speech into words while it is spoken: those of the crew, or the recogniser of this machine."""
+    return BatchStreamingTranscriber(crew.transcriber)
 
 
 def _chain(settings: Settings, role: Role, providers: list[Provider]) -> Chain[Provider]:

@@ -1,7 +1,6 @@
 """`doctor`: what is here, what answers, and what to do about the rest."""
 
 import asyncio
-import ctypes.util
 import os
 import platform
 import re
@@ -20,7 +19,7 @@ from bot.config import Settings
 from bot.database.upgrade import is_current
 from bot.database.where import Where
 from bot.discord_io.token_check import check_token
-from bot.domain.errors import BotError, MemoryFault
+from bot.domain.errors import BotError, MemoryFault, VoiceError
 from bot.domain.role import Role
 from bot.hiring import endpoint_of
 from bot.media.sandbox import available_layers
@@ -28,6 +27,7 @@ from bot.media.tools import MediaTools, media_tools
 from bot.providers.offline import OfflineTool, offline_tools
 from bot.providers.openai.endpoint import Endpoint, Flavour
 from bot.providers.openai.model_check import EndpointState, ModelState, check_models
+from bot.voice.opus import ensure_opus
 
 _SOON = timedelta(days=90)
 _LEAST_FREE_BYTES = 500 * 2**20
@@ -113,9 +113,11 @@ def _sandbox(settings: Settings) -> Check:
 
 
 def _opus() -> Check:
-    if ctypes.util.find_library("opus"):
-        return Check(verdict=Verdict.OK, what="libopus")
-    return Check(verdict=Verdict.WARN, what="libopus is missing; voice channels will need the package libopus0")
+    try:
+        ensure_opus()
+    except VoiceError:
+        return Check(verdict=Verdict.WARN, what="libopus is missing; voice channels will need the package libopus0")
+    return Check(verdict=Verdict.OK, what="libopus")
 
 
 def _offline(tools: Iterable[OfflineTool], settings: Settings) -> Iterator[Check]:

@@ -1,4 +1,4 @@
-"""discord.py's voice connection, hardened by subclassing: it hears, does not stall, and tells when it is lost.
+"""The voice connection of discord.py, hardened by subclassing: it hears, does not stall, and tells when it is lost.
 
 The library is told not to reconnect: every loss comes to `ConnectionEvents.lost`, and one place decides what follows.
 """

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 class VoiceLines:
     """For one client, which must be attached before the first join."""
 
-    def __init__(self, client: commands.Bot) -> None:
+    def __init__(self, client: commands.AutoShardedBot) -> None:
         self._client = client
         self._lines: dict[int, DiscordVoiceLine] = {}
         self._joining: dict[int, asyncio.Lock] = {}

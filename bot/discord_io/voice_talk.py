@@ -11,7 +11,13 @@ from bot.domain.voice_session import LeaveReason, SpokenLine, VoiceFollower, Voi
 class Talk(Protocol):
     """One conversation. Used on the event loop."""
 
-    captions: bool
+    @property
+    def captions(self) -> bool:
+        """Whether the follower is told what people say."""
+        ...
+
+    @captions.setter
+    def captions(self, are_on: bool) -> None: ...
 
     def status(self) -> VoiceStatus: ...
 

@@ -8,7 +8,7 @@ _FENCE = "```"
 
 
 class SpokenForms:
-    """Goes before SpokenText, sentence by sentence of one answer in order; `code_words` are said for a block of code."""
+    """Goes before SpokenText, sentence by sentence of one answer, in order; `code_words` are said for code."""
 
     def __init__(self, *, names: Mapping[int, str], code_words: str) -> None:
         self._names = names

@@ -84,14 +84,18 @@ def test_noise_alone_is_no_speech(ears: Ears) -> None:
 
 
 @pytest.mark.parametrize("voice", ["slt", "rms"])
-def test_a_hiss_that_goes_on_does_not_put_off_the_pause(ears: Ears, voice: str) -> None:
+@pytest.mark.parametrize("hiss_level", [60, 700])
+def test_a_hiss_that_goes_on_does_not_put_off_the_pause(ears: Ears, voice: str, hiss_level: float) -> None:
     samples = say("where did the blue car go", voice)
     scene = np.concatenate([quiet(2), samples, quiet(1.5)])
-    hiss = quiet(len(scene) / RATE_HZ + 1, 60)[: len(scene)]
+    hiss = quiet(len(scene) / RATE_HZ + 1, hiss_level)[: len(scene)]
     events = listen(ears, Mouth().frames(scene + hiss, 0.0))
     assert story(events) == ["SpeechStarted", "SpeechPaused"]
+    [(started_at, started)] = of(events, SpeechStarted)
+    assert isinstance(started, SpeechStarted)
+    assert len(started.pcm) / 2 / RATE_HZ == pytest.approx(started_at - started.at + 0.3, abs=0.03)
     [(noticed, paused)] = of(events, SpeechPaused)
-    assert paused.at == pytest.approx(loud_end(samples, 2.0), abs=0.12)
+    assert paused.at == pytest.approx(loud_end(samples, 2.0), abs=0.1)
     assert PAUSE <= noticed - paused.at < PAUSE + 0.061
 
 
@@ -156,6 +160,46 @@ def test_long_speech_comes_in_pieces_without_a_gap() -> None:
             piece[number] = piece.get(number, 0) + len(event.pcm)
     assert max(piece.values()) / 2 / RATE_HZ < 5.8
     assert sum(piece.values()) / 2 / RATE_HZ == pytest.approx(len(frames) * 0.02, abs=0.4)
+    ears.close()
+
+
+def test_who_resumes_when_the_longest_is_over_starts_anew() -> None:
+    ears = Ears(EarLimits(longest_utterance_seconds=5.0))
+    mouth = Mouth()
+    frames = mouth.frames(say("where did"), 1.0)
+    mouth.rest(5.0)
+    frames += mouth.frames(say("the blue car go"), frames[-1].arrived_at + 5.0)
+    assert story(listen(ears, frames)) == ["SpeechStarted", "SpeechPaused"] * 2
+    ears.close()
+
+
+def test_while_we_are_held_up_nobody_pauses(ears: Ears) -> None:
+    frames = Mouth().frames(say("where did the blue car go and who was in it"), 0.0)
+    events = listen(ears, frames[:30], until=0.6)
+    ears.push(frames[30:80])
+    later = listen(ears, frames[80:], since=1.6)
+    assert story(events) + story(later) == ["SpeechStarted", "SpeechPaused"]
+
+
+def test_noise_that_lasts_is_not_kept(ears: Ears) -> None:
+    frames = Mouth().frames(quiet(6, 200), 0.0)
+    listen(ears, frames)
+    assert len(ears._people[1]._sound) <= 2 * RATE_HZ * 1.05
+
+
+def test_after_a_rest_the_detector_begins_anew() -> None:
+    class Counted(SileroDetector):
+        resets = 0
+
+        def reset(self) -> None:
+            Counted.resets += 1
+            super().reset()
+
+    ears = Ears(EarLimits(), detectors=Counted)
+    mouth = Mouth()
+    frames = [frame for n in range(3) for frame in mouth.frames(say("yes"), 1.0 + 3 * n)]
+    listen(ears, frames)
+    assert Counted.resets == 3
     ears.close()
 
 

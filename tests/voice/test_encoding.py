@@ -7,7 +7,7 @@ import pytest
 import soxr
 
 from bot.domain.media import AudioChunk
-from bot.voice.encoding import FrameEncoder
+from bot.voice.encoding import FrameEncoder, _Sentence
 from bot.voice.opus import OpusDecoder, OpusEncoder
 from tests.voice.speech import RATE_HZ, Samples, quiet, say
 
@@ -85,7 +85,11 @@ def test_the_first_frames_come_with_the_first_sound(encoder: FrameEncoder) -> No
 
 def test_an_abrupt_sound_has_no_click_and_is_not_cut(encoder: FrameEncoder) -> None:
     steady = 12_000 * np.sin(2 * np.pi * 300 * np.arange(RATE_HZ // 2 + 7) / RATE_HZ + 1.5)
+    pcm = np.concatenate([*(sentence := _Sentence(16_000)).add(steady.astype(np.int16)), *sentence.end()])
+    last = int(np.flatnonzero(pcm)[-1])
+    assert max(abs(int(pcm[0])), abs(int(pcm[last]))) < 500
     heard = decoded(encoded(encoder, chunks(steady.astype(np.int16), 16_000)))
+    assert len(heard) >= len(steady) + 320
     begins, ends = sound_span(heard)
     assert ends - begins == pytest.approx(0.5, abs=0.03)
     assert np.abs(heard[-160:]).max() < 150

@@ -91,6 +91,17 @@ def test_one_that_comes_after_it_was_given_up_is_late_and_makes_the_wait_longer(
     assert buffer.wait_seconds == before
 
 
+def test_packets_that_just_make_it_make_the_wait_longer_too() -> None:
+    counters: Counter[str] = Counter()
+    buffer = JitterBuffer(counters)
+    before = buffer.wait_seconds
+    for number, at in ((0, 0.0), (2, 0.04), (1, 0.098)):
+        buffer.push(packet(number, at))
+        list(buffer.pop(at))
+    assert counters == {}
+    assert buffer.wait_seconds > before
+
+
 def test_a_packet_that_comes_twice_counts_once() -> None:
     out, counters = through([(0, 0.0), (0, 0.001), (1, 0.02), (0, 0.03), (2, 0.04), (2, 0.09)], until=1)
     assert [number for number, _ in out] == [0, 1, 2]

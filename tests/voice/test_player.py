@@ -44,6 +44,7 @@ def test_frames_come_in_order_then_a_little_silence_then_nothing(player: Player)
     assert player.add(1, 0, frames("a", 3))
     assert player.add(1, 1, frames("b", 2))
     player.end(1)
+    assert not player.add(1, 2, frames("c", 1))
     assert reads(player, 5) == frames("a", 3) + frames("b", 2)
     assert reads(player, 7) == [SILENCE_FRAME] * 5 + [b""] * 2
 
@@ -103,6 +104,7 @@ def test_what_is_dropped_is_never_heard_and_nothing_may_be_added_to_it(player: P
     player.pause()
     player.drop(1)
     assert player.read() == b""
+    assert player.remaining_seconds == 0
     assert not player.add(1, 0, frames("late", 2))
     player.end(1)
     assert not player.is_paused

@@ -64,6 +64,38 @@ def test_a_loss_is_filled_and_counted_and_the_length_stays_true(spoken: list[Opu
     assert not any(sound.is_silence for sound in heard)
 
 
+def test_a_loss_is_filled_from_the_packet_after_it(spoken: list[OpusFrame]) -> None:
+    heard = through(spoken[:20] + spoken[21:30])
+    decoder = OpusDecoder()
+    for frame in spoken[:20]:
+        decoder.decode(frame.opus)
+    assert heard[20].pcm == decoder.recover(spoken[21].opus, 320)
+    decoder.close()
+
+
+@pytest.mark.parametrize("jump", [100_000, 2**31, -5_000])
+def test_a_jump_of_the_timestamps_is_no_silence(spoken: list[OpusFrame], jump: int) -> None:
+    mouth = Mouth()
+    frames = list(mouth.sent([frame.opus for frame in spoken[:20]], 0.0))
+    mouth.timestamp = (mouth.timestamp + jump) & 0xFFFFFFFF
+    frames += mouth.sent([frame.opus for frame in spoken[20:30]], frames[-1].arrived_at)
+    heard = through(frames)
+    assert seconds_of(heard) == pytest.approx(30 * 0.02)
+    assert heard[-1].ends_at == pytest.approx(frames[-1].arrived_at)
+
+
+def test_a_burst_is_worked_off_in_pieces(spoken: list[OpusFrame]) -> None:
+    stream = SoundStream(Counter())
+    for frame in spoken[:50]:
+        stream.push(moved(frame, 0.0))
+    pulls = []
+    while stream.is_waiting:
+        pulls.append(len(list(stream.pull(101.1))))
+    assert max(pulls) == 8
+    assert sum(pulls) == 50
+    stream.close()
+
+
 def test_of_a_long_loss_only_a_tenth_of_a_second_is_made_up(spoken: list[OpusFrame]) -> None:
     heard = through(spoken[:15] + spoken[45:55])
     assert seconds_of(heard) == pytest.approx(55 * 0.02)
@@ -191,6 +223,14 @@ def test_no_numbers_make_it_fail_or_go_beyond_its_bounds(steps: list[tuple[int, 
             assert sound.ends_at <= now + 1e-6
     assert heard <= 3.0 + (now - 10.0) * 1.2 + 0.1
     stream.close()
+
+
+def test_of_a_delay_that_grows_only_the_last_second_counts() -> None:
+    frames = Mouth().frames(say("where did the blue car go", "rms", 2), 0.0)
+    late = [moved(frame, 0.1 if number > 60 else 0.0) for number, frame in enumerate(frames)]
+    heard = through(late)
+    assert heard[-1].ends_at == pytest.approx(late[-1].arrived_at)
+    assert heard[70].ends_at == pytest.approx(late[70].arrived_at - 0.1)
 
 
 def test_a_rough_network_loses_little_more_than_what_was_lost(spoken: list[OpusFrame]) -> None:

@@ -177,11 +177,11 @@ class TestHearing:
             await one.say(sound.tone(seconds=0.4), speed=0)
         call = kibitz.house.voice.call_in(lounge.guild.id)  # type: ignore[union-attr]
         assert call is not None
-        await discord.bot.until(lambda: call.session.status().counters.get("dropped_consent", 0) >= 20)
+        await discord.bot.until(lambda: call.session.status().counters.get("dropped_consent", 0) >= 25)
         said = await answer(anna, "voice status", lounge)
         assert f"I hear: {ben.mention}" in said
         assert f"Not heard (did not agree, deafened, or may not ask here): {anna.mention}" in said
-        assert "20 dropped without consent" in said
+        assert "25 dropped without consent" in said
 
     async def test_ends_for_now_when_asked(self, discord: DiscordServer, lounge: Channel, anna: Person) -> None:
         _, notice = await come(discord, anna, lounge)
