@@ -100,7 +100,8 @@ def hire_crew(settings: Settings, stack: AsyncExitStack) -> Crew:
 
 def hire_streaming(settings: Settings, crew: Crew, stack: AsyncExitStack) -> StreamingTranscriber:
     """Who puts speech into words while it is spoken: those of the crew, or the recogniser of this machine."""
-    return BatchStreamingTranscriber(crew.transcriber)
+    role = settings.transcripts
+    return BatchStreamingTranscriber(crew.transcriber, interim=not role.is_offline and Flavour(role.flavour).is_local)
 
 
 def _chain(settings: Settings, role: Role, providers: list[Provider]) -> Chain[Provider]:
@@ -144,9 +145,12 @@ def _captioners(settings: Settings, stack: AsyncExitStack) -> list[Captioner]:
 def _transcribers(settings: Settings, limits: MediaLimits, stack: AsyncExitStack) -> list[Transcriber]:
     role = settings.transcripts
     encode = partial(_encode, limits, asyncio.Semaphore(_ENCODERS))
+    encode_urgent = partial(encode_upload, limits=limits, form=UploadForm.WAV)
 
     def hire(connection: Connection, model: str) -> Transcriber:
-        return OpenAITranscriber(connection, model=model, encode=encode, retry=_retry(role))
+        return OpenAITranscriber(
+            connection, model=model, encode=encode, encode_urgent=encode_urgent, retry=_retry(role)
+        )
 
     def stay() -> Transcriber:
         transcriber = OfflineTranscriber(workers=_workers(settings))

@@ -1,6 +1,7 @@
 """`doctor`: what is here, what answers, and what to do about the rest."""
 
 import asyncio
+import importlib.util
 import os
 import platform
 import re
@@ -66,6 +67,7 @@ async def examine(app: App) -> bool:
         *_media(tools),
         _sandbox(settings),
         _opus(),
+        _davey(),
         token,
         await _database(where_of(settings)),
         _disk(settings.data.directory, "the database"),
@@ -116,8 +118,17 @@ def _opus() -> Check:
     try:
         ensure_opus()
     except VoiceError:
-        return Check(verdict=Verdict.WARN, what="libopus is missing; voice channels will need the package libopus0")
+        return Check(verdict=Verdict.WARN, what="libopus is missing; voice channels need the package libopus0")
     return Check(verdict=Verdict.OK, what="libopus")
+
+
+def _davey() -> Check:
+    if importlib.util.find_spec("davey") is None:
+        what = (
+            "davey is missing; voice channels need it, because Discord encrypts them: install the packages of the lock"
+        )
+        return Check(verdict=Verdict.WARN, what=what)
+    return Check(verdict=Verdict.OK, what="davey for encrypted voice channels")
 
 
 def _offline(tools: Iterable[OfflineTool], settings: Settings) -> Iterator[Check]:

@@ -21,8 +21,8 @@ from bot.tasks import Tasks
 CONNECT_SECONDS = 10.0
 
 _NOT_ENCRYPTED = 4017
-_FINAL_CODES = DISCONNECTED_CODES | {4021, _NOT_ENCRYPTED}
-"""After these Discord wants no new attempt: we were put out, the call ended, we asked too often, we cannot encrypt."""
+_FINAL_CODES = DISCONNECTED_CODES | {4021}
+"""After these Discord wants no new attempt: we were put out, the call ended, we asked too often."""
 
 _PAUSES_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Before each attempt to come back; after the last one the line is gone."""
@@ -180,7 +180,7 @@ class DiscordVoiceLine:
             try:
                 await self._connect()
             except discord.ConnectionClosed as error:
-                if error.code in _FINAL_CODES:
+                if error.code in _FINAL_CODES or error.code == _NOT_ENCRYPTED:
                     break
             except (TimeoutError, discord.DiscordException, aiohttp.ClientError, OSError) as error:
                 log.debug("a voice connection did not come back: %s", type(error).__name__)

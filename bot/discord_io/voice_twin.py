@@ -28,7 +28,7 @@ def _answer(turn: SpokenTurn, words: Catalogue, name_of: NameOf) -> str:
         return heard
     if turn.interrupted_by is not None:
         mark = words("✋ (interrupted by {name})", name=name_of(turn.interrupted_by))
-    elif heard and _letters(heard) != _letters(written):
+    elif turn.is_broken or (heard and _letters(heard) != _letters(written)):
         mark = words("✋ (stopped)")
     else:
         return written

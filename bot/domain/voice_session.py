@@ -52,7 +52,7 @@ class Speculation(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpokenTurn:
     """A question that was spoken and what was answered, as far as it was heard. `asker_ids`: who spoke, in order.
-    `interrupted_by` None: it was said to the end."""
+    `is_broken`: it was not said to the end; `interrupted_by` None then: by a command."""
 
     job_id: str
     asker_ids: tuple[int, ...]
@@ -60,6 +60,7 @@ class SpokenTurn:
     answer: str = field(repr=False)
     written: str = field(repr=False)
     """The whole text that was written, heard or not."""
+    is_broken: bool = False
     interrupted_by: int | None = None
     notices: tuple[Notice, ...] = ()
     usages: tuple[Usage, ...] = ()

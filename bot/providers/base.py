@@ -46,12 +46,14 @@ class Captioner(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriptRequest:
     """One piece of sound at 16 kHz. `previous_text` is the tail of the piece before it, where known;
-    `keywords` are names to expect."""
+    `keywords` are names to expect. `is_urgent`: somebody waits for these words; a little more to upload is better than
+    time for compressing it."""
 
     chunk: AudioChunk
     previous_text: str = field(default="", repr=False)
     keywords: tuple[str, ...] = field(default=(), repr=False)
     language: str | None = None
+    is_urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ _SYLLABLE = 1.0
 _WORD = 0.3
 _COMMA = 1.2
 _STOP = 2.0
+_LETTER = 0.0
 _CHARACTER = 1.0
 _DIGIT = 1.6
 
@@ -117,7 +118,8 @@ def _length(part: str) -> float:
     digits = sum(character.isdigit() for character in words)
     vowels = len(_VOWELS.findall(_SILENT_E.sub("", words.strip(".,;:!?'\"()"))))
     hangul = sum("\uac00" <= character <= "\ud7af" for character in words)
-    return _WORD + _SYLLABLE * max(1, vowels + hangul) + _DIGIT * max(0, digits - 1)
+    letters = sum(character.isalpha() for character in words)
+    return _WORD + _LETTER * letters + _SYLLABLE * max(1, vowels + hangul) + _DIGIT * max(0, digits - 1)
 
 
 def _pause(part: str) -> float:

@@ -1,5 +1,7 @@
 """The text twin says who asked, what was answered, and where it broke off."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.discord_io.voice_twin import twin_text
@@ -71,3 +73,7 @@ def test_where_nothing_was_answered_there_is_none() -> None:
 def test_in_the_language_of_the_place() -> None:
     said = turn(answer="", written="红色。", by=2)
     assert "Ben" in twin_text(said, catalogue("zh-CN"), NAMES.__getitem__)
+
+
+def test_of_one_that_was_stopped_before_a_word_was_heard() -> None:
+    assert twin(replace(turn(answer="", written="It is red."), is_broken=True)).endswith("💬 ✋ (stopped) It is red.")

@@ -33,7 +33,8 @@ _MOST_KEYWORDS = 100
 
 
 class OpenAITranscriber:
-    """A Transcriber over `/audio/transcriptions`. `encode` compresses a piece for the upload."""
+    """A Transcriber over `/audio/transcriptions`. `encode` compresses a piece for the upload; `encode_urgent` takes no
+    time for that."""
 
     def __init__(
         self,
@@ -41,12 +42,14 @@ class OpenAITranscriber:
         *,
         model: str,
         encode: Callable[[AudioChunk], Awaitable[EncodedAudio]],
+        encode_urgent: Callable[[AudioChunk], Awaitable[EncodedAudio]] | None = None,
         retry: Retry | None = None,
     ) -> None:
         self._connection = connection
         self._endpoint = connection.endpoint
         self._model = model
         self._encode = encode
+        self._encode_urgent = encode_urgent or encode
         self._retry = retry or Retry()
         self._learner = Learner(guess(connection.endpoint, model))
         self._settled: asyncio.Event | None = None
@@ -83,7 +86,7 @@ class OpenAITranscriber:
         chunk = request.chunk
         if chunk.duration_seconds > _LONGEST_SECONDS:
             raise self._too_large()
-        audio = await self._encode(chunk)
+        audio = await (self._encode_urgent if request.is_urgent else self._encode)(chunk)
         if len(audio.data) > _LARGEST_BYTES:
             raise self._too_large()
 

@@ -48,6 +48,7 @@ class Afterwards:
             question=draft.question,
             answer=heard,
             written=draft.written.strip(),
+            is_broken=breaker is not None,
             interrupted_by=interrupted_by,
             notices=tuple(draft.run.notices),
             usages=tuple(draft.run.usages),
