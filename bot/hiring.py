@@ -25,6 +25,7 @@ from bot.providers.fallback import (
 )
 from bot.providers.image_tokens import Detail
 from bot.providers.offline import OfflineCaptioner, OfflineChatModel, OfflineSynthesizer, OfflineTranscriber
+from bot.providers.offline.streaming import OfflineStreamingTranscriber
 from bot.providers.openai.captions import OpenAICaptioner
 from bot.providers.openai.chat import OpenAIChatModel
 from bot.providers.openai.completion import ChatSettings
@@ -101,6 +102,10 @@ def hire_crew(settings: Settings, stack: AsyncExitStack) -> Crew:
 def hire_streaming(settings: Settings, crew: Crew, stack: AsyncExitStack) -> StreamingTranscriber:
     """Who puts speech into words while it is spoken: those of the crew, or the recogniser of this machine."""
     role = settings.transcripts
+    if settings.transcripts.is_offline:
+        recogniser = OfflineStreamingTranscriber(workers=max(_workers(settings), 2))
+        stack.push_async_callback(recogniser.aclose)
+        return recogniser
     return BatchStreamingTranscriber(crew.transcriber, interim=not role.is_offline and Flavour(role.flavour).is_local)
 
 

@@ -1,4 +1,4 @@
-"""`make demo`: the real bot on a simulated Discord, asked about a clip made here; exits with 1 when it is not true.
+"""`make demo`: the real bot on a simulated Discord, asked in writing and aloud; exits with 1 when something is not true.
 
 Without OPENAI_API_KEY everything is worked out on this machine; with it, by the models.
 """
@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests import clips
+from tests.demo_voice import VoiceStage
 from tests.simulator.discord_server import DiscordServer, Interaction, Message, Person, VoiceMessage
 from tests.simulator.running import environment
 
@@ -88,13 +89,17 @@ async def play() -> list[str]:
             )
             taken = await stage.follow(await anna.slash("forget", what="me", to=general), "/forget me")
             await stage.press(anna, taken, "Forget")
+            refetched = downloads(server) - fetched
+            left = words_left()
+            print("\nIn the voice channel “Lounge”:\n", flush=True)
+            talk = VoiceStage(server, FOLDER)
+            await talk.play(club, anna, CLIP)
             process.terminate()
             code = code or await asyncio.wait_for(process.wait(), 30)
-            refetched = downloads(server) - fetched
-        saved = ", ".join(str(answer_file(number).relative_to(ROOT)) for number in (1, 2))
-        print(f"\nSaved      {saved}, {(FOLDER / 'storyboard.png').relative_to(ROOT)}")
-        problems = [*check(first, second), *check_sound(voice, 1), *check_sound(other, 2)]
-        problems += check_memory(third, shown, found, refetched)
+        saved = [*(answer_file(number) for number in (1, 2)), FOLDER / "storyboard.png", *talk.saved]
+        print(f"\nSaved      {', '.join(str(path.relative_to(ROOT)) for path in saved)}")
+        problems = [*talk.problems, *check(first, second), *check_sound(voice, 1), *check_sound(other, 2)]
+        problems += check_memory(third, shown, found, refetched, left)
         if code != 0:
             problems.append(f"the bot ended with exit code {code}")
         problems += [f"Discord does not know {request}" for request in server.unknown_requests]
@@ -190,18 +195,22 @@ def check(first: Message, second: Message) -> list[str]:
     return problems
 
 
-def check_memory(third: Message, shown: Message, found: Message, refetched: int) -> list[str]:
+def check_memory(third: Message, shown: Message, found: Message, refetched: int, left: set[str]) -> list[str]:
     """What the memory should hold, and what nothing on the disk may hold any more."""
     problems = []
     if SLIDES[2][0].casefold() not in third.content.casefold() or refetched:
         problems.append("the question after the restart was not answered from memory")
     if FACT not in plain(shown.content) or SLIDES[1][0].casefold() not in found.content.casefold():
         problems.append("what was remembered is not shown or not found")
+    problems += [f"{word!r} is still on the disk after /forget me" for word in sorted(left)]
+    return problems
+
+
+def words_left() -> set[str]:
+    """What of the words that were said the files of the bot hold."""
     files = [path for path in (FOLDER / "data").rglob("*") if path.is_file()]
     words = (FACT, QUESTION, SLIDES[1][1], SLIDES[1][0])
-    held = {word for word in words for path in files if word.encode() in path.read_bytes()}
-    problems += [f"{word!r} is still on the disk after /forget me" for word in sorted(held)]
-    return problems
+    return {word for word in words for path in files if word.encode() in path.read_bytes()}
 
 
 def downloads(server: DiscordServer) -> int:

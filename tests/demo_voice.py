@@ -33,7 +33,9 @@ class VoiceStage:
         lounge, ben = club.voice_channel("Lounge"), club.member("Ben")
         anna_speaks = await anna.join_voice(lounge)
         await self._command(anna, "voice join", lounge)
-        notice = await self._server.bot.next_message(settled=lambda one: bool(one.buttons))
+        notice = await self._server.bot.next_message(
+            settled=lambda one: any(button.label == "Hear me" for button in one.buttons)
+        )
         await self._agree(anna, notice)
         await anna.post("", clip, to=lounge)
         self._line("Anna", f"📎 {clip.name}")

@@ -66,6 +66,7 @@ class LineConnectionState(VoiceConnectionState):
         self._last_transition = 0
         self._plain_until = 0.0
         self._rejoined_group_at = -_LEAST_BETWEEN_REJOINS_SECONDS
+        self._rejoin_later: asyncio.TimerHandle | None = None
         self._has_new_server = False
         self._is_listening = False
 
@@ -145,19 +146,43 @@ class LineConnectionState(VoiceConnectionState):
             self.dave_downgraded = True
 
     async def rejoin_group(self) -> None:
-        """Leave the group and ask to be added anew, not more than once a second."""
-        now = time.monotonic()
-        if now - self._rejoined_group_at < _LEAST_BETWEEN_REJOINS_SECONDS or not self.is_encrypted:
+        """Leave the group and ask to be added anew, not more than once a second.
+
+        Until the answer comes, messages of the group that was left fail: another key package for each of them would
+        make the welcome for the one before worthless, without end.
+        """
+        loop = self.voice_client.loop
+        wait = self._rejoined_group_at + _LEAST_BETWEEN_REJOINS_SECONDS - time.monotonic()
+        if not self.is_encrypted:
             return
-        self._rejoined_group_at = now
+        if wait > 0:
+            if self._rejoin_later is None:
+                self._rejoin_later = loop.call_later(wait, self._rejoin_if_still_out)
+            return
+        self._rejoined_group_at = time.monotonic()
         self._count("recoveries")
         with contextlib.suppress(OSError, aiohttp.ClientError):  # the connection is ending, which is told elsewhere
-            await self._recover_from_invalid_commit(self._last_transition)
+            await super()._recover_from_invalid_commit(self._last_transition)
+
+    async def _recover_from_invalid_commit(self, transition_id: int) -> None:
+        self._last_transition = transition_id
+        await self.rejoin_group()
+
+    def _rejoin_if_still_out(self) -> None:
+        self._rejoin_later = None
+        if self.is_connected():
+            self.recover()
+
+    def _forget_rejoin(self) -> None:
+        if self._rejoin_later is not None:
+            self._rejoin_later.cancel()
+            self._rejoin_later = None
 
     async def _execute_transition(self, transition_id: int) -> None:
         was_downgraded = self.dave_downgraded
         if transition_id in self.dave_pending_transitions:
             self._last_transition = transition_id
+            self._forget_rejoin()
         await super()._execute_transition(transition_id)
         if was_downgraded and not self.dave_downgraded and self.dave_session is not None:
             self._plain_until = time.monotonic() + _CLOSING_SECONDS
@@ -258,6 +283,7 @@ class LineConnectionState(VoiceConnectionState):
 
     async def disconnect(self, *, force: bool = True, cleanup: bool = True, wait: bool = False) -> None:
         is_known = self.session_id is not None and not self.was_removed
+        self._forget_rejoin()
         self._wake_reader()
         await super().disconnect(force=force, cleanup=cleanup, wait=wait and is_known)
         runner = self._runner

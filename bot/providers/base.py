@@ -100,6 +100,10 @@ class SpeechStream(Protocol):
 class StreamingTranscriber(Protocol):
     """Puts speech into words while it is spoken."""
 
+    def prepare(self) -> None:
+        """People are about to speak: be ready. Never waits."""
+        ...
+
     def open(self, request: StreamRequest, on_interim: Callable[[str], None]) -> SpeechStream:
         """`on_interim` is told, on the event loop, all words so far whenever they change; the last of them may still
         change. Not called any more after `aclose`."""

@@ -22,6 +22,7 @@ _STEP_SECONDS = 0.5
 _REDONE_SECONDS = 3.0
 # A word with the space before it; scripts without spaces agree character by character.
 _UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+_IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _WORD = re.compile(rf"\s*(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+)")
 
 
@@ -36,6 +37,9 @@ class BatchStreamingTranscriber:
     def __init__(self, transcriber: Transcriber, *, interim: bool) -> None:
         self._transcriber = transcriber
         self._interim = interim
+
+    def prepare(self) -> None:
+        """A server needs none."""
 
     def open(self, request: StreamRequest, on_interim: Callable[[str], None]) -> "BatchStream":
         """See StreamingTranscriber. Needs a running event loop from the first `feed` on."""
@@ -92,7 +96,7 @@ class BatchStream:
             size = len(self._part)
             start = self._window_start(size)
             piece = await self._ask(start, size)
-            self._agreement.settle(_words(piece.transcript))
+            self._agreement.settle(_words(piece.transcript, goes_on=start > 0))
             part = piece.transcript.segments if start == 0 else _joined(self._agreement.words)
             whole = TranscriptPiece(
                 transcript=Transcript(segments=(*self._kept, *part), language=piece.transcript.language),
@@ -158,7 +162,7 @@ class BatchStream:
         self._passed_size = len(self._part)
         before = self._agreement.committed_seconds
         piece = await self._ask(start, end)
-        words = _words(piece.transcript)
+        words = _words(piece.transcript, goes_on=start > 0)
         self._agreement.add(words)
         if is_full and self._agreement.committed_seconds == before:
             self._agreement.settle(words)  # otherwise live words would stand still here for ever
@@ -194,22 +198,25 @@ class BatchStream:
         return piece
 
 
-def _words(transcript: Transcript) -> list[TimedWord]:
-    """The words of a transcript; their times are guessed from where they stand in their segment."""
-    return [word for number, segment in enumerate(transcript.segments) for word in _words_of(segment, number > 0)]
+def _words(transcript: Transcript, *, goes_on: bool) -> list[TimedWord]:
+    """The words of a transcript; their times are guessed from where they stand in their segment. `goes_on`: there are
+    words before these."""
+    words: list[TimedWord] = []
+    for segment in transcript.segments:
+        words += _words_of(segment, goes_on=goes_on or bool(words))
+    return words
 
 
-def _words_of(segment: Segment, is_after_another: bool) -> Iterator[TimedWord]:
+def _words_of(segment: Segment, *, goes_on: bool) -> Iterator[TimedWord]:
     text = segment.text.strip()
     seconds = segment.end_seconds - segment.start_seconds
-    lead = " " if is_after_another else ""
     for match in _WORD.finditer(text):
+        needs_space = goes_on and match.start() == 0 and not _IS_UNSPACED.match(text)
         yield TimedWord(
-            text=lead + match[0],
+            text=f" {match[0]}" if needs_space else match[0],
             start_seconds=segment.start_seconds + seconds * match.start() / len(text),
             end_seconds=segment.start_seconds + seconds * match.end() / len(text),
         )
-        lead = ""
 
 
 def _joined(words: tuple[TimedWord, ...]) -> tuple[Segment, ...]:

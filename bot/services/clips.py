@@ -139,6 +139,10 @@ class ClipService:
             ref=ClipRef(sha256=file.sha256, source=source), has_picture=facts.has_video, understanding=understanding
         )
 
+    async def is_known(self, source: MediaSource) -> bool:
+        """Whether it was understood before, so that its words cost nothing any more."""
+        return await self._memory.digest_of(source.attachment_id) is not None
+
     async def storyboard(self, run: Run, source: MediaSource) -> Storyboard:
         """The chosen frames with their times. Raises MediaError, also when there is no picture."""
         step = Run(Steps(run.listener))

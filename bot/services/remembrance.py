@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.ask import Ask
-from bot.domain.conversation import ConversationKey, Turn
+from bot.domain.conversation import ClipRef, ConversationKey, Turn
 from bot.domain.errors import MemoryFault, ProviderError
 from bot.domain.events import JobEvent
 from bot.domain.media import AudioChunk
@@ -65,6 +65,12 @@ class Remembrance:
         if found.older:
             self._tasks.spawn(self._mark_used([turn.job_id for turn in found.older]), name="marking what came back")
         return found
+
+    async def clips_in_play(self, key: ConversationKey, *, seconds: float) -> tuple[ClipRef, ...]:
+        """Those of the last turn of a place that was about any, not longer ago than `seconds`; only what was posted
+        there."""
+        found = await self._memory.latest_clips(key, since=datetime.now(UTC) - timedelta(seconds=seconds))
+        return tuple(clip for clip in found if clip.source.channel_id == key.channel_id)
 
     async def keep(self, turn: Turn) -> None:
         """Kept when it returns; found by meaning, and summed up with its like, a little later."""

@@ -45,6 +45,11 @@ class Ears:
                 del self._busy[person_id]
         return events
 
+    @property
+    def due(self) -> float | None:
+        """When silence will be a pause, so that a tick then tells it at once."""
+        return min((due for person in self._busy.values() if (due := person.due) is not None), default=None)
+
     def end_turn(self, person_id: int) -> None:
         """Their turn is over: what they say next is told as SpeechStarted."""
         if person := self._people.get(person_id):

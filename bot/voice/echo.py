@@ -8,6 +8,9 @@ ECHO_OVERLAP = 0.6
 SHORTEST_ECHO_WORDS = 3
 SHORTEST_ECHO_CHARACTERS = 5
 """Of scripts without spaces."""
+SHORTEST_RUN_WORDS = 2
+SHORTEST_RUN_CHARACTERS = 3
+"""That follow each other in both: who contradicts takes up words, but not phrases."""
 ECHOES_UNTIL_FLAGGED = 2
 ECHOEY_FACTOR = 2.0
 MOST_PEOPLE = 256
@@ -39,7 +42,8 @@ class EchoGuard:
         if len(said) < (shortest - 1 if is_flagged else shortest):
             return False
         own = tuple(word for sentence in sentences[-2:] for word in words_of(sentence))[: _LONGEST_WORDS * 4]
-        return _common(said, own) >= ECHO_OVERLAP * len(said)
+        shortest_run = SHORTEST_RUN_CHARACTERS if is_unspaced(said[0]) else SHORTEST_RUN_WORDS
+        return _common(said, own) >= ECHO_OVERLAP * len(said) and _longest_run(said, own) >= shortest_run
 
     def echoed(self, person_id: int) -> None:
         """A whole stretch of this person's speech was echo."""
@@ -76,3 +80,12 @@ def _common(one: tuple[str, ...], other: tuple[str, ...]) -> int:
             row[column] = diagonal + 1 if word == against else max(above, row[column - 1])
             diagonal = above
     return row[-1]
+
+
+def _longest_run(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+    longest = 0
+    row = [0] * (len(other) + 1)
+    for word in one:
+        row = [0, *(row[at] + 1 if word == against else 0 for at, against in enumerate(other))]
+        longest = max(longest, *row)
+    return longest

@@ -12,6 +12,8 @@ from bot.voice.word_lists import phrases, single_words
 MOST_WINDOWS = 256
 """People whose reply windows are remembered; the oldest go first."""
 _SHORTEST_BLURRED = 4
+_SHORTEST_IN_PIECES = 6
+_MOST_SPELLED_DIFFERENTLY = 2
 _MOST_PIECES = 3
 
 _SPELLINGS = (
@@ -64,7 +66,7 @@ class CalledNames:
             if any(map(is_unspaced, pieces)):
                 return 0
             said = "".join(pieces)
-            if any(_sounds_like(said, name, most=_tolerance(name, pieces=length)) for name in self._blurred):
+            if any(_sounds_like(said, name, pieces=length) for name in self._blurred):
                 return length
         return 0
 
@@ -93,8 +95,8 @@ class CalledNames:
         return None
 
 
-_PAUSE = re.compile(r"\s*[,，、;；:：!！?？.。…~—-]")
-_COMMA = re.compile(r"\s*[,，、]")
+_PAUSE = re.compile(r"\s*[,，、،;；؛:：!！?？؟.。…~—-]")
+_COMMA = re.compile(r"\s*[,，、،]")
 _GREETINGS = phrases("greetings")
 _TURNS_TO = phrases("turns_to")
 _AFTER_NAMES = phrases("after_names")
@@ -215,9 +217,13 @@ def _tolerance(name: str, *, pieces: int) -> float:
     return at_most if pieces == 1 else min(at_most, _VOWEL_COST)
 
 
-def _sounds_like(said: str, name: str, *, most: float) -> bool:
-    if abs(len(said) - len(name)) > most + 2 or not (said[:1] == name[:1] or _alike(said[:1], name[:1])):
-        return said == name
+def _sounds_like(said: str, name: str, *, pieces: int) -> bool:
+    if pieces > 1 and len(name) < _SHORTEST_IN_PIECES:
+        return False
+    most = _tolerance(name, pieces=pieces)
+    begins_alike = said[:1] == name[:1] or _alike(said[:1], name[:1])
+    if abs(len(said) - len(name)) > most + _MOST_SPELLED_DIFFERENTLY or not begins_alike:
+        return False
     return _distance(_sounds(said), _sounds(name)) <= most
 
 

@@ -55,6 +55,11 @@ class Person:
         return self._state is _State.SPEAKING or self._activity.has_rest or self._stream.is_waiting
 
     @property
+    def due(self) -> float | None:
+        """When silence will be a pause, if nothing more is said."""
+        return self._activity.voiced_until + self._limits.pause_seconds if self._state is _State.SPEAKING else None
+
+    @property
     def heard_until(self) -> float:
         """When the last sound of any kind was."""
         return self._heard_until

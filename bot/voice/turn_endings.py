@@ -38,7 +38,7 @@ def ending_of(words: tuple[str, ...], *, language: str | None = None) -> Ending:
     """`language` (BCP 47) is what is expected; the words themselves count for more."""
     if words in _WHOLE_REMARKS:
         return Ending.WHOLE
-    spoken = _language(words, (language or "en").split("-")[0].lower())
+    spoken = _language(words, (language or "").split("-")[0].lower())
     if _ends_with(words, _LEADS_ON.get(spoken, NO_PHRASES)):
         return Ending.UNFINISHED
     is_question = bool(_ASKS.get(spoken, NO_PHRASES).lengths_at(words, 0)) and len(words) >= SHORTEST_SENTENCE_WORDS

@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import text
 
 from bot.app import where_of
-from bot.cli.doctor import Verdict, _database, _token
+from bot.cli.doctor import Verdict, _database, _davey, _opus, _token
 from bot.config import DataSettings, DiscordSettings, Settings
 from bot.database.engine import open_database
 from bot.database.where import Where
+from bot.domain.errors import VoiceError
 from tests.simulator.discord_server import DiscordServer
 
 
@@ -20,6 +21,19 @@ async def test_a_token_is_missing_good_or_wrong() -> None:
             check = await _token(Settings(discord=discord_settings))
             assert check.verdict is verdict
             assert "canary" not in check.what
+
+
+def test_what_voice_channels_need_is_there_or_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [_opus().verdict, _davey().verdict] == [Verdict.OK, Verdict.OK]
+
+    def missing() -> None:
+        raise VoiceError("opus_missing", "canary")
+
+    monkeypatch.setattr("bot.cli.doctor.ensure_opus", missing)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    for check, remedy in ((_opus(), "libopus0"), (_davey(), "packages of the lock")):
+        assert check.verdict is Verdict.WARN
+        assert remedy in check.what
 
 
 async def test_a_database_is_made_ready_or_damaged(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from bot.domain.role import Role
 from bot.providers import offline
-from bot.providers.base import Captioner, ChatModel, Embedder, Synthesizer, Transcriber
+from bot.providers.base import Captioner, ChatModel, Embedder, StreamingTranscriber, Synthesizer, Transcriber
+from bot.providers.batch_stream import BatchStreamingTranscriber
 from bot.providers.fallback import (
     Chain,
     FallbackCaptioner,
@@ -120,6 +121,26 @@ async def offline_transcriber() -> AsyncIterator[Transcriber]:
 
 
 @asynccontextmanager
+async def settled_stream() -> AsyncIterator[StreamingTranscriber]:
+    async with chained_transcriber() as transcriber:
+        yield BatchStreamingTranscriber(transcriber, interim=False)
+
+
+@asynccontextmanager
+async def agreeing_stream() -> AsyncIterator[StreamingTranscriber]:
+    yield BatchStreamingTranscriber(ScriptedTranscriber(), interim=True)
+
+
+@asynccontextmanager
+async def offline_stream() -> AsyncIterator[StreamingTranscriber]:
+    transcriber = _offline("OfflineStreamingTranscriber")(workers=2)
+    try:
+        yield transcriber
+    finally:
+        await transcriber.aclose()
+
+
+@asynccontextmanager
 async def openai_chat() -> AsyncIterator[ChatModel]:
     async with _emulated(Role.CHAT) as connection:
         yield OpenAIChatModel(connection, model="gpt-6-luna", retry=QUICK)
@@ -212,6 +233,7 @@ TRANSCRIBERS = (
     scripted_transcriber,
     offline_transcriber,
 )
+STREAMING_TRANSCRIBERS = (settled_stream, agreeing_stream, offline_stream)
 CHAT_MODELS = (openai_chat, plain_chat, chained_chat, scripted_chat, offline_chat)
 EMBEDDERS = (openai_embedder, plain_embedder, word_embedder)
 SYNTHESIZERS = (

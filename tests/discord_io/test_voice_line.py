@@ -93,7 +93,8 @@ async def test_a_call_that_is_not_encrypted_is_heard_and_spoken_in_from_the_stag
 
 @pytest.mark.parametrize("code", [1006, 4006, 4009, 4015, 4017, 1000, 4001])
 async def test_it_comes_back_after(code: int) -> None:
-    async with on_a_line("davey", "libdave") as scene:
+    # 1000 in the middle of a word looks to the simulator like a client that leaves without silence
+    async with on_a_line("davey", "libdave", accuses=code != 1000) as scene:
         await scene.says(0)
         scene.source.frames.extend(SPEECH * 20)
         scene.line.wake()

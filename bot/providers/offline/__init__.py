@@ -2,6 +2,7 @@
 
 from bot.providers.offline.captioner import OfflineCaptioner
 from bot.providers.offline.chat import OfflineChatModel
+from bot.providers.offline.streaming import OfflineStreamingTranscriber
 from bot.providers.offline.synthesizer import OfflineSynthesizer
 from bot.providers.offline.tools import OfflineTool, offline_tools
 from bot.providers.offline.transcriber import OfflineTranscriber
@@ -9,6 +10,7 @@ from bot.providers.offline.transcriber import OfflineTranscriber
 __all__ = [
     "OfflineCaptioner",
     "OfflineChatModel",
+    "OfflineStreamingTranscriber",
     "OfflineSynthesizer",
     "OfflineTool",
     "OfflineTranscriber",

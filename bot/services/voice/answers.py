@@ -10,7 +10,7 @@ from bot.domain.voice_session import Speculation, SpokenLine, VoiceFollower
 from bot.pipeline.aloud import Room
 from bot.services.voice.afterwards import Afterwards
 from bot.services.voice.draft import Draft, Scene
-from bot.services.voice.means import Means, Part, PostedClips
+from bot.services.voice.means import CLIP_SECONDS, Means, Part, PostedClips
 from bot.services.voice.measures import Measures
 from bot.services.voice.place import Place
 from bot.services.voice.presence import Presence
@@ -27,7 +27,6 @@ from bot.voice.player import Player
 
 _MOST_TRIES = 3
 _CUT_OFF_SECONDS = 1.0
-_CLIP_SECONDS = 900.0
 _LOOK_SECONDS = 0.1
 
 
@@ -169,7 +168,7 @@ class Answers:
                 present=self._presence.names(),
                 said=spoken(before, self._place.bot_name),
             ),
-            clips=None if clips is None or self._clock() - clips.posted_at > _CLIP_SECONDS else clips,
+            clips=None if clips is None or self._clock() - clips.posted_at > CLIP_SECONDS else clips,
             sources=frozenset(line.person_id for line in before if line.person_id is not None),
             names={person_id: self._presence.name(person_id) for person_id in self._presence.present},
             code_words=self._place.code_is_written,

@@ -37,7 +37,7 @@ from bot.pipeline.looking import Looking
 from bot.pipeline.run import Run, new_job_id
 from bot.pipeline.together import together
 from bot.services.clips import Again, Clip
-from bot.services.voice.means import Means, Part, PostedClips
+from bot.services.voice.means import CLIP_SECONDS, Means, Part, PostedClips
 from bot.services.voice.voicing import Voicing
 from bot.voice.player import Player
 from bot.voice.spoken_forms import SpokenForms
@@ -163,8 +163,10 @@ class Draft:
     @property
     def sources(self) -> frozenset[int]:
         """Everybody whose words it may rest on."""
-        author = () if self._scene.clips is None else (self._scene.clips.person_id,)
-        return frozenset({*self.people, *self._scene.sources, *self.earlier.people, *author} - {0})
+        authors = {clip.source.author_id for clip in self.clips}
+        if self._scene.clips is not None:
+            authors.add(self._scene.clips.person_id)
+        return frozenset({*self.people, *self._scene.sources, *self.earlier.people, *authors} - {0})
 
     @property
     def played_seconds(self) -> float:
@@ -305,12 +307,16 @@ class Draft:
         """The clips in words. What that costs is spent for a turn that is over only."""
         posted = self._scene.clips
         if posted is None:
-            return []
-        await self._committed.wait()
+            refs = await self._means.remembrance.clips_in_play(self._scene.key, seconds=CLIP_SECONDS)
+            wanted = [(ref.source, ref.sha256) for ref in refs]
+        else:
+            wanted = [(source, None) for source in posted.sources]
         clips: list[Clip] = []
-        for source in posted.sources[: self._means.max_clips]:
+        for source, sha256 in wanted[: self._means.max_clips]:
+            if not await self._means.clips.is_known(source):
+                await self._committed.wait()
             try:
-                clips.append(await self._means.clips.understood(self.run, source, mode=self._means.mode))
+                clips.append(await self._means.clips.understood(self.run, source, sha256=sha256, mode=self._means.mode))
             except MediaError as error:
                 self.run.notice(_left_out(error))
         return clips

@@ -8,7 +8,7 @@ from typing import Protocol
 from bot.config.voice import VoiceSettings
 from bot.domain.answer import AnswerMode
 from bot.domain.ask import Ask
-from bot.domain.conversation import MediaSource, Turn
+from bot.domain.conversation import ClipRef, ConversationKey, MediaSource, Turn
 from bot.domain.media import AudioChunk
 from bot.domain.recollection import Recollection
 from bot.domain.role import Role
@@ -26,6 +26,8 @@ class Remembers(Protocol):
 
     async def recollect(self, ask: Ask, question: str, clips: Sequence[str]) -> Recollection: ...
 
+    async def clips_in_play(self, key: ConversationKey, *, seconds: float) -> tuple[ClipRef, ...]: ...
+
     async def keep(self, turn: Turn) -> None: ...
 
 
@@ -35,6 +37,8 @@ class Understands(Protocol):
     async def understood(
         self, run: Run, source: MediaSource, *, sha256: str | None = None, mode: AnswerMode, looks: bool = True
     ) -> Clip: ...
+
+    async def is_known(self, source: MediaSource) -> bool: ...
 
     def again(self, run: Run, clip: Clip, stack: ExitStack) -> Again: ...
 
@@ -102,3 +106,7 @@ class PostedClips:
     sources: tuple[MediaSource, ...]
     person_id: int
     posted_at: float
+
+
+CLIP_SECONDS = 900.0
+"""So long questions are about a clip that was posted, or asked about, where people talk."""

@@ -69,6 +69,7 @@ class VoiceService:
     ) -> VoiceSession:
         """Begin a call on this line, which belongs to it from now on. `may_talk`: see Presence. Raises VoiceError, the
         line is closed then."""
+        self._means.transcriber.prepare()
         settings = self._means.settings
         server_id = line.key.server_id
         refusal = self._refusal(server_id)

@@ -34,6 +34,9 @@ class HearsFrames(Protocol):
 
     def tick(self, now: float) -> list[SpeechEvent]: ...
 
+    @property
+    def due(self) -> float | None: ...
+
     def end_turn(self, person_id: int) -> None: ...
 
     def leave(self, person_id: int) -> None: ...
@@ -232,14 +235,16 @@ class VoiceSession:
         self._presence.agree([one for one in agreed if self._told.get(one, 0) <= since], is_given=True)
 
     async def _listen(self) -> None:
-        """Every 20 ms of sound, on the clock of the packets."""
+        """Every 20 ms of sound, on the clock of the packets, and when a pause falls due."""
         at = self._clock()
         while True:
             for event in self._ears.tick(self._clock()):
                 self._conversation.event(event)
             now = self._clock()
-            at = at + FRAME_SECONDS if now - at < _MOST_BEHIND_SECONDS else now + FRAME_SECONDS
-            await asyncio.sleep(max(0.0, at - now))
+            if now >= at:
+                at = at + FRAME_SECONDS if now - at < _MOST_BEHIND_SECONDS else now + FRAME_SECONDS
+            due = self._ears.due
+            await asyncio.sleep(max(0.0, (due if due is not None and now < due < at else at) - now))
 
     async def _look(self) -> None:
         """Leave when nobody is there, or nobody talks."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.config.voice import VoiceSettings
 from bot.domain.answer import Prompt
-from bot.domain.conversation import ConversationKey, PlaceSettings, Turn
+from bot.domain.conversation import ClipRef, ConversationKey, PlaceSettings, Turn
 from bot.domain.errors import BotError
 from bot.domain.media import AudioChunk
 from bot.domain.recollection import NOTHING, Recollection
@@ -38,6 +38,7 @@ class Ears:
         self.ended: list[int] = []
         self.gone: list[int] = []
         self.counters = MappingProxyType({"decoded": 0})
+        self.due: float | None = None
         self.is_closed = False
         self.in_turn: set[int] = set()
 
@@ -197,6 +198,7 @@ class Remembrance:
     turns: list[Turn] = field(default_factory=list)
     opted_out: set[int] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
+    in_play: tuple[ClipRef, ...] = ()
 
     async def may_keep(self, people) -> bool:
         return not self.opted_out & set(people)
@@ -204,6 +206,9 @@ class Remembrance:
     async def recollect(self, ask, question: str, clips: Sequence[str]) -> Recollection:
         self.asked.append(question)
         return Recollection(recent=tuple(self.turns[-5:])) if self.turns else NOTHING
+
+    async def clips_in_play(self, key, *, seconds: float) -> tuple[ClipRef, ...]:
+        return self.in_play
 
     async def keep(self, turn: Turn) -> None:
         self.turns.append(turn)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from bot.domain.conversation import ClipRef, MediaSource
 from bot.domain.errors import MediaError
 from bot.domain.timeline import Moment, MomentKind, Timeline
+from bot.domain.voice_session import Speculation
 from bot.pipeline.video import Known, Understanding
 from bot.services.clips import Clip
 from tests.services.voice.room import ANNA, BEN, PLACE, Model, Room
@@ -30,6 +31,9 @@ class Clips:
     seconds: float = 2.0
     fails: bool = False
     asked: list[int] = field(default_factory=list)
+
+    async def is_known(self, source) -> bool:
+        return source.attachment_id in self.asked
 
     async def understood(self, run, source, *, sha256=None, mode, looks=True) -> Clip:
         self.asked.append(source.attachment_id)
@@ -62,6 +66,20 @@ def test_a_clip_posted_in_the_chat_is_talked_about():
             assert [clip.sha256 for clip in kept.clips] == ["ab" * 32]
             assert kept.people == (BEN,)
             assert turn.answer
+
+    run_virtually(scene())
+
+
+def test_the_clip_that_was_asked_about_in_writing_is_meant_aloud_and_known_ones_are_not_waited_for():
+    async def scene() -> None:
+        async with Room(clips=Clips(seconds=0.0, asked=[SOURCE.attachment_id])) as room:
+            room.memory.in_play = (ClipRef(sha256="ab" * 32, source=SOURCE),)
+            await room.speak(ANNA, 1.0, 3.0, "What is in this clip?")
+            await room.until(20.0)
+            [prompt] = room.model.prompts
+            assert "a red kite over a beach" in prompt.evidence
+            assert room.follower.turns[0].speculation is Speculation.USED
+            assert [clip.sha256 for clip in room.memory.turns[0].clips] == ["ab" * 32]
 
     run_virtually(scene())
 
