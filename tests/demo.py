@@ -1,4 +1,4 @@
-"""`make demo`: the real bot on a simulated Discord, asked in writing and aloud; exits with 1 when something is not true.
+"""`make demo`: the real bot on a simulated Discord, asked in writing and aloud; exits with 1 when it is not true.
 
 Without OPENAI_API_KEY everything is worked out on this machine; with it, by the models.
 """

@@ -11,10 +11,11 @@ from pathlib import Path
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, Message, Person
 from tests.simulator.discord_voice import Said, Speaker
 
+WRITTEN = "What does the first sign say?"
 ANNAS = "what did the sign say when someone said nine"
-BENS = "stop"
+BENS = "please stop talking"
 AGAIN = "how many people are in the room"
-_VOICES = {"Anna": "slt", "Ben": "rms"}
+_VOICES = {"Anna": "rms", "Ben": "kal16"}
 
 
 class VoiceStage:
@@ -37,18 +38,20 @@ class VoiceStage:
             settled=lambda one: any(button.label == "Hear me" for button in one.buttons)
         )
         await self._agree(anna, notice)
-        await anna.post("", clip, to=lounge)
-        self._line("Anna", f"📎 {clip.name}")
+        posted = await anna.post(f"@bot {WRITTEN}", clip, to=lounge)
+        self._line("Anna", f"{WRITTEN}  📎 {clip.name}")
+        written = await self._server.bot.reply(posted)
+        self._line("Kibitz", written.content)
         asked = await self._say("Anna", anna_speaks, ANNAS)
-        await self._answered("Anna", anna_speaks, asked, "three people", wants="meeting at nine")
+        await self._answered("Anna", anna_speaks, asked, wants="meeting at nine")
         ben_speaks = await ben.join_voice(lounge)
         await self._agree(ben, notice)
-        asked = await self._say("Anna", anna_speaks, "what happened in the clip")
+        asked = await self._say("Anna", anna_speaks, "what can you see in the clip")
         await anna_speaks.hear_something(after=asked.audible_until, timeout=30)
         stopped = await self._say("Ben", ben_speaks, BENS)
         await self._silent(ben_speaks, stopped)
         asked = await self._say("Anna", anna_speaks, AGAIN)
-        await self._answered("Anna", anna_speaks, asked, "", wants="three people")
+        await self._answered("Anna", anna_speaks, asked, wants="three people")
         await self._command(anna, "voice status", lounge)
         for name, speaker in (("anna", anna_speaks), ("ben", ben_speaks)):
             self.saved.append(speaker.save(self._folder / f"heard-by-{name}.wav"))
@@ -73,7 +76,7 @@ class VoiceStage:
         self._line(name, f"🎤 “{words}”")
         return await speaker.say(path)
 
-    async def _answered(self, name: str, speaker: Speaker, asked: Said, _: str, *, wants: str) -> None:
+    async def _answered(self, name: str, speaker: Speaker, asked: Said, *, wants: str) -> None:
         first = await speaker.hear_something(after=asked.audible_until, timeout=30)
         self._line("Kibitz", f"🔊 begins to answer {first.at - asked.audible_until:.2f} s after {name} fell silent")
         twin = await self._twin()

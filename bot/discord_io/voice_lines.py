@@ -1,62 +1,58 @@
-"""The voice channels the bot is in: one per server, joined one after the other."""
+"""Lines to voice channels: one per server, joined one after another, told who is there, brought back when lost."""
 
 import asyncio
-import time
+import logging
 from collections.abc import Callable
+from typing import Any
 
+import discord
 from discord.ext import commands
 
-from bot.discord_io.voice_channel import VocalChannel, check_may_join
 from bot.discord_io.voice_line import DiscordVoiceLine
-from bot.domain.errors import VoiceError
+from bot.discord_io.voice_people import VocalChannel
 from bot.voice.opus import ensure_opus
 
-try:
-    import davey
-except ImportError:  # joining says so in words
-    davey = None
+log = logging.getLogger(__name__)
 
 
 class VoiceLines:
-    """All lines of one client."""
+    """For one client, which must be attached before the first join."""
 
-    def __init__(
-        self, client: commands.Bot | commands.AutoShardedBot, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, client: commands.AutoShardedBot) -> None:
         self._client = client
-        self._clock = clock
         self._lines: dict[int, DiscordVoiceLine] = {}
-        self._locks: dict[int, asyncio.Lock] = {}
+        self._joining: dict[int, asyncio.Lock] = {}
+        client.add_listener(self._voice_state_changed, "on_voice_state_update")
 
     def of(self, server_id: int) -> DiscordVoiceLine | None:
-        """The line there is in a server."""
+        """The one of a server; None when there is none or it is gone."""
         return self._lines.get(server_id)
 
     async def join(self, channel: VocalChannel) -> DiscordVoiceLine:
-        """Come into a channel, and out of another one of the same server. Raises VoiceError."""
-        check_may_join(channel)
+        """A connected line; the one that was in this server is left first. Raises VoiceError."""
         ensure_opus()
-        if davey is None:
-            raise VoiceError(
-                "voice_davey_missing",
-                "This voice channel is end-to-end encrypted, and the library for that is missing or too old here. "
-                "Whoever runs me must install davey.",
-            )
         server_id = channel.guild.id
-        async with self._locks.setdefault(server_id, asyncio.Lock()):
-            before = self._lines.get(server_id)
-            if before is not None:
+        async with self._joining.setdefault(server_id, asyncio.Lock()):
+            if (before := self._lines.pop(server_id, None)) is not None:
                 await before.aclose()
-            line = DiscordVoiceLine(self._client, channel, gone=self._forget, clock=self._clock)
-            await line.join()
+            line = DiscordVoiceLine(channel, on_gone=self._forgetter(server_id))
+            await line.connect()
             self._lines[server_id] = line
             return line
 
     async def aclose(self) -> None:
-        """Leave everywhere."""
+        """Leave everywhere, and listen to no more changes."""
+        self._client.remove_listener(self._voice_state_changed, "on_voice_state_update")
         await asyncio.gather(*(line.aclose() for line in tuple(self._lines.values())))
 
-    def _forget(self, line: DiscordVoiceLine) -> None:
-        server_id = line.channel.guild.id
-        if self._lines.get(server_id) is line:
-            del self._lines[server_id]
+    def _forgetter(self, server_id: int) -> Callable[[DiscordVoiceLine], None]:
+        def forget(line: DiscordVoiceLine) -> None:
+            if self._lines.get(server_id) is line:
+                del self._lines[server_id]
+
+        return forget
+
+    async def _voice_state_changed(self, member: discord.Member, *_: Any) -> None:
+        line = self._lines.get(member.guild.id)
+        if line is not None:
+            line.people_changed()

@@ -1,6 +1,6 @@
 """Tells the bot's own voice, back through somebody's loudspeaker, from what they say."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bot.voice.plain_words import is_unspaced, words_of
 
@@ -43,7 +43,10 @@ class EchoGuard:
             return False
         own = tuple(word for sentence in sentences[-2:] for word in words_of(sentence))[: _LONGEST_WORDS * 4]
         shortest_run = SHORTEST_RUN_CHARACTERS if is_unspaced(said[0]) else SHORTEST_RUN_WORDS
-        return _common(said, own) >= ECHO_OVERLAP * len(said) and _longest_run(said, own) >= shortest_run
+        return any(
+            _common(said, near) >= ECHO_OVERLAP * len(said) and _longest_run(said, near) >= shortest_run
+            for near in _stretches(own, len(said))
+        )
 
     def echoed(self, person_id: int) -> None:
         """A whole stretch of this person's speech was echo."""
@@ -68,6 +71,12 @@ class EchoGuard:
     def interrupt_seconds(self, person_id: int, usual_seconds: float) -> float:
         """Speech over the bot after which it pauses for this person."""
         return usual_seconds * (ECHOEY_FACTOR if self.is_echoey(person_id) else 1.0)
+
+
+def _stretches(words: tuple[str, ...], length: int) -> Iterator[tuple[str, ...]]:
+    """Overlapping pieces a little longer than this: an echo is of one place, small words are everywhere."""
+    size, step = length + length // 2 + 2, length // 2 + 1
+    yield from (words[at : at + size] for at in range(0, max(1, len(words) - size + step), step))
 
 
 def _common(one: tuple[str, ...], other: tuple[str, ...]) -> int:

@@ -7,6 +7,7 @@ import sentencex  # pyright: ignore[reportMissingTypeStubs] - compiled, ships no
 
 SHORTEST_OPENING = 10
 _LONGEST_LOOKED_AT = 400
+_LONGEST_IN_BRACKETS = 40
 _MAY_END = re.compile(
     r"(?P<comma>[,;:](?=\s))|(?P<wide>[，；：])|(?P<stop>[。！？]+[”」』）]*)|(?P<line>\n)|(?P<dot>[.!?…]+[\"”’')\]*_]*(?=\s))"
 )
@@ -46,7 +47,11 @@ def opening_end(text: str, *, language: str = "en") -> int | None:
                 return match.end()
         elif match["stop"] or match["line"] or _ends_sentence(looked_at, match.end(), language):
             return match.end()
-    return None
+    return _last_space(looked_at) if len(text) >= _LONGEST_LOOKED_AT else None
+
+
+def _last_space(text: str) -> int:
+    return max(text.rfind(" "), text.rfind("\n")) + 1 or len(text)
 
 
 def _bare(text: str) -> str:
@@ -54,10 +59,13 @@ def _bare(text: str) -> str:
 
 
 def _is_open_air(text: str) -> bool:
-    """Whether no code, bracket or quotation is open at the end."""
-    if text.count("`") % 2 or text.count("```") % 2:
+    """Whether no code is open at the end and no bracket or quotation that may still be closed."""
+    if text.count("`") % 2:
         return False
-    return all(text.count(opening) <= text.count(closing) for opening, closing in _BRACKETS.items())
+    return not any(
+        text.count(opening) > text.count(closing) and len(text) - text.rfind(opening) < _LONGEST_IN_BRACKETS
+        for opening, closing in _BRACKETS.items()
+    )
 
 
 def _is_inside_number(text: str, end: int) -> bool:

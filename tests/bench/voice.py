@@ -24,5 +24,6 @@ async def run(folder: Path) -> Report:
 
 def together(reports: Sequence[Report]) -> Report:
     return Report(
-        text="\n\n".join(report.text for report in reports), rows=tuple(row for report in reports for row in report.rows)
+        text="\n\n".join(report.text for report in reports),
+        rows=tuple(row for report in reports for row in report.rows),
     )

@@ -106,8 +106,11 @@ async def joined(person: Person, channel: Channel, *, calls: bool) -> Speaker:
 
 
 @asynccontextmanager
-async def scene(work: Path, *, is_offline: bool = False, **settings: object) -> AsyncGenerator[Scene]:
-    """The bot is online. `settings` as in tests/simulator/running.py."""
+async def scene(
+    work: Path, *, is_offline: bool = False, is_strict: bool = True, **settings: object
+) -> AsyncGenerator[Scene]:
+    """The bot is online. `settings` as in tests/simulator/running.py. `is_strict` False: under more load than this
+    machine bears, the voice server does not see frames in time."""
     shutil.copy(ROOT / "config.toml", work / "config.toml")
     mind = BriskMind()
     cloud = OpenAIEmulator(mind=mind, delays=BRISK, skims=True)
@@ -125,7 +128,7 @@ async def scene(work: Path, *, is_offline: bool = False, **settings: object) -> 
             yield Scene(
                 server=server, cloud=used, mind=mind, club=club, lounge=club.voice_channel("Lounge"), process=process
             )
-            if server.voice.violations:
+            if is_strict and server.voice.violations:
                 raise AssertionError(f"the voice server objects: {server.voice.violations[:5]}")
         finally:
             if process.returncode is None:
@@ -152,7 +155,7 @@ async def ask(speaker: Speaker, pcm: bytes) -> float:
 async def silence(speaker: Speaker) -> None:
     """Wait until the bot has said all."""
     async with asyncio.timeout(_LONGEST_ANSWER_SECONDS):
-        while speaker.heard and monotonic() - speaker.heard[-1].at < _QUIET_SECONDS:
+        while speaker.heard and monotonic() - speaker.heard[-1].at < _QUIET_SECONDS:  # noqa: ASYNC110 - silence is no event
             await asyncio.sleep(0.05)
 
 

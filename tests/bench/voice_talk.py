@@ -1,4 +1,5 @@
-"""Talk over the whole simulated Discord, encrypted end to end: from the last word of a person to the first of the bot."""
+"""Talk over the whole simulated Discord, encrypted end to end: from the last word of a person to the first of
+the bot."""
 
 import sys
 from collections.abc import Sequence
@@ -8,8 +9,21 @@ from time import monotonic
 import numpy as np
 
 from tests.bench.report import Report, Row, table
-from tests.bench.voice_scene import BRISK, QUESTIONS, VOICES, Scene, ask, at, joined, pitch_of, scene, silence, spoken
-from tests.simulator.discord_voice import Speaker, sound
+from tests.bench.voice_scene import (
+    BRISK,
+    QUESTIONS,
+    VOICES,
+    Scene,
+    answered,
+    ask,
+    at,
+    joined,
+    pitch_of,
+    scene,
+    silence,
+    spoken,
+)
+from tests.simulator.discord_voice import sound
 from tests.simulator.discord_voice.speaker import Heard
 
 PAUSE_SECONDS = 0.2
@@ -33,8 +47,7 @@ def formula() -> float:
 async def latency(work: Path, turns: int = TURNS) -> Report:
     """Against a quick cloud."""
     async with scene(work) as here:
-        speaker = await joined(here.club.member("Anna"), here.lounge, calls=True)
-        seconds = await _talk(here, speaker, work, turns)
+        seconds = await _talk(here, work, turns)
     own = [one - formula() for one in seconds]
     lines = [
         (name, *(f"{at(values, share):.3f}" for share in (0.0, 0.5, 0.95, 1.0)))
@@ -57,8 +70,7 @@ async def latency(work: Path, turns: int = TURNS) -> Report:
 async def offline(work: Path, turns: int = TURNS_OFFLINE) -> Report:
     """Recognised, answered and voiced on this machine."""
     async with scene(work, is_offline=True) as here:
-        speaker = await joined(here.club.member("Anna"), here.lounge, calls=True)
-        seconds = await _talk(here, speaker, work, turns)
+        seconds = await _talk(here, work, turns)
     line = ("end to end", *(f"{at(seconds, share):.3f}" for share in (0.0, 0.5, 1.0)))
     text = (
         f"{len(seconds)} questions, recognised, answered and voiced on this machine (pocketsphinx, flite), which also "
@@ -101,8 +113,10 @@ async def interruptions(work: Path, times: int = INTERRUPTIONS) -> Report:
     return Report(text=text, rows=rows)
 
 
-async def _talk(here: Scene, speaker: Speaker, work: Path, turns: int) -> list[float]:
-    """Seconds of each turn; one before them warms everything up."""
+async def _talk(here: Scene, work: Path, turns: int) -> list[float]:
+    """Seconds of each turn; one before them warms everything up. Long answers are stopped."""
+    anna = here.club.member("Anna")
+    speaker = await joined(anna, here.lounge, calls=True)
     texts = [(QUESTIONS[n % len(QUESTIONS)], VOICES[n % len(VOICES)]) for n in range(turns + 1)]
     seconds: list[float] = []
     for number, (text, voice) in enumerate(texts):
@@ -111,6 +125,8 @@ async def _talk(here: Scene, speaker: Speaker, work: Path, turns: int) -> list[f
         sound.encode(pcm)
         here.mind.said = text
         seconds.append(await ask(speaker, pcm))
+        if here.cloud is None:
+            await answered(anna, "stop", here.lounge)
         await silence(speaker)
     return seconds[1:]
 

@@ -4,11 +4,8 @@ import asyncio
 
 import pytest
 
-from bot.domain.errors import VoiceError
 from bot.domain.voice import SILENCE_FRAME, LineState
-from tests.discord_io.voice_line_material import SPEECH, Filled, RecordingEar, channel_of, on_a_line
-from tests.simulator.discord_server import DiscordServer
-from tests.simulator.discord_material import running
+from tests.discord_io.voice_line_material import SPEECH, on_a_line
 from tests.simulator.voice_material import until
 
 
@@ -37,7 +34,8 @@ async def test_who_did_not_agree_is_nowhere_before_and_after_it_is_known_whose_t
         for announces in (False, True):
             quiet.announces = announces
             await quiet.say(SPEECH, speed=0)
-            await until(lambda: scene.line.counters["dropped_consent"] >= len(SPEECH) * (1 + announces))
+            least = len(SPEECH) * (1 + announces)
+            await until(lambda least=least: scene.line.counters["dropped_consent"] >= least)  # type: ignore[misc] # bound
             assert all(getattr(each, "person_id", 0) != quiet.user_id for each in scene.line.held)
             assert all(getattr(each, "ssrc", 0) != quiet.ssrc for each in scene.line.held)
         await scene.says(0)
@@ -98,7 +96,7 @@ async def test_it_comes_back_after(code: int) -> None:
         await scene.says(0)
         scene.source.frames.extend(SPEECH * 20)
         scene.line.wake()
-        await until(lambda: scene.speakers[0].heard_since())
+        await until(scene.speakers[0].heard_since)
         scene.call.hang_up(code)
         await scene.comes_back()
         await scene.says(0)
@@ -129,3 +127,11 @@ async def test_it_is_over_when_discord_says_that_we_ask_too_often() -> None:
         await asyncio.sleep(0.1)
         assert scene.asked() <= asked + 1
         assert scene.discord.gateway.sent[-1]["d"].get("channel_id") is None
+
+
+async def test_a_reader_that_died_is_noticed() -> None:
+    async with on_a_line() as scene:
+        client = scene.bot.voice_clients[0]
+        client._connection._socket_reader.stop()  # type: ignore[attr-defined] # of this library
+        await scene.comes_back()
+        await scene.says()

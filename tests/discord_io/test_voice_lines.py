@@ -10,6 +10,7 @@ from bot.discord_io import voice_line
 from bot.discord_io.voice_lines import VoiceLines
 from bot.domain.errors import VoiceError
 from bot.domain.voice import LineState
+from tests.bench.voice_line import soak
 from tests.discord_io.voice_line_material import SPEECH, Filled, RecordingEar, channel_of, on_a_line
 from tests.simulator.discord_material import running
 from tests.simulator.discord_server import DiscordServer
@@ -137,7 +138,9 @@ async def test_closing_while_it_comes_back_ends_at_once() -> None:
             await scene.line.aclose()
         await scene.is_gone()
         await until(lambda: not any(each.account.is_bot for each in scene.discord.world.voice.people_in(scene.channel)))
-        assert not [task for task in asyncio.all_tasks() if "oice" in task.get_name() and "gateway" not in task.get_name()]
+        assert not [
+            task for task in asyncio.all_tasks() if "oice" in task.get_name() and "gateway" not in task.get_name()
+        ]
 
 
 async def test_joining_again_ends_the_line_before() -> None:
@@ -199,3 +202,11 @@ async def test_it_gives_up_when_it_cannot_come_back(monkeypatch: pytest.MonkeyPa
         scene.discord.voice.delay_seconds = 30.0
         scene.call.hang_up(1006)
         await scene.is_gone()
+
+
+async def test_joining_and_leaving_leaves_nothing_behind() -> None:
+    soaked = await soak(10)
+    before, after = soaked.before, soaked.after
+    assert (after.threads, after.files, after.tasks) == (before.threads, before.files, before.tasks)
+    assert (after.clients, after.lines) == (before.clients, before.lines) == (0, 0)
+    assert soaked.violations == ()

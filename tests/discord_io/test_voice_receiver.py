@@ -131,7 +131,15 @@ async def test_loss_swaps_duplicates_and_odd_packets_make_no_wrong_frame() -> No
         for number in range(2):
             await scene.says(number, SPEECH[:1])
         scene.call.weather = Weather(
-            seed=5, loss=0.05, swaps=0.1, duplicates=0.1, padding=0.3, paddings=0.1, extension=0.5, others=0.1, reports=0.1
+            seed=5,
+            loss=0.05,
+            swaps=0.1,
+            duplicates=0.1,
+            padding=0.3,
+            paddings=0.1,
+            extension=0.5,
+            others=0.1,
+            reports=0.1,
         )
         for speaker in scene.speakers:
             speaker.sent.clear()
@@ -210,5 +218,3 @@ async def test_frames_of_nobody_wait_a_little_and_then_are_gone() -> None:
         await until(lambda: scene.line.counters["unknown_ssrc"] > 0)
         assert len(scene.line.held) <= 200
         assert not any(scene.ear.got.values())
-
-

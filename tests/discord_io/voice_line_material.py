@@ -158,5 +158,3 @@ async def on_a_line(
                 await lines.aclose()
         if accuses:
             assert server.voice.violations == []
-
-

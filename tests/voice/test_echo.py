@@ -28,6 +28,34 @@ def test_the_bots_own_words_come_back(text: str, is_echo: bool):
     assert EchoGuard().is_echo(text, (BEFORE, NOW), person_id=1) is is_echo
 
 
+LONG = """In the beginning of the year most of the people who live in the north of the country go to the sea. It is the
+best time for it, and there is a lot to see and to do for all of them. When the summer is over they go back home to what
+they did before, and the towns on the coast are quiet again until the next year comes."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "what is the name of the town",
+        "who is it for and when",
+        "do you think that the winter is colder there",
+        "tell me about the people",
+        "how is the weather then",
+        "when do they come to the mountains",
+        "can you say it in the other way",
+        "is it true what they say",
+    ],
+)
+def test_small_words_that_are_everywhere_are_no_echo(text: str):
+    assert not EchoGuard().is_echo(text, ("It is so.", LONG), person_id=1)
+
+
+def test_an_echo_is_known_wherever_in_a_long_piece_it_is():
+    words = LONG.split()
+    for at in range(len(words) - 6):
+        assert EchoGuard().is_echo(" ".join(words[at : at + 6]), ("It is so.", LONG), person_id=1)
+
+
 def test_only_what_was_said_just_now_comes_back():
     guard = EchoGuard()
     assert not guard.is_echo("let me tell you about", (BEFORE, "Second.", NOW), person_id=1)

@@ -33,10 +33,14 @@ def test_the_name_is_heard_through_its_spellings(text: str):
 
 @pytest.mark.parametrize(
     "text",
-    """keep its promise|we keep its secrets|cabinets|habits of rabbits|orbits|kept us|give it to kids|it bites
+    phrases(
+        """
+keep its promise|we keep its secrets|cabinets|habits of rabbits|orbits|kept us|give it to kids|it bites
 gets|cubes
-    tibet|kids|keyboard|the exhibits|kit bag|keep it|he kicked it|the key bit was
-I saw bits of key lime pie there today""".split("|"),
+tibet|kids|keyboard|the exhibits|kit bag|keep it|he kicked it|the key bit was
+I saw bits of key lime pie there today
+"""
+    ),
 )
 def test_ordinary_words_are_no_name(text: str):
     assert not CalledNames(["Kibitz"]).is_in(text)
@@ -68,10 +72,14 @@ def test_names_of_all_kinds(names: list[str], text: str, is_in: bool):
 
 @pytest.mark.parametrize(
     "text",
-    """Ben, can you pass me the salt?|hey ben can you help me|Ben Miller what do you think|Thanks, Ben.|ben
+    phrases(
+        """
+Ben, can you pass me the salt?|hey ben can you help me|Ben Miller what do you think|Thanks, Ben.|ben
 Zoe, come here
-    小明，你来|小明你觉得呢|田中さん、これは|민수야 너 뭐해|Иван, скажи|okay, Will, listen|محمد، تعال
-will, you there?""".split("|"),
+小明，你来|小明你觉得呢|田中さん、これは|민수야 너 뭐해|Иван, скажи|okay, Will, listen|محمد، تعال
+will, you there?
+"""
+    ),
 )
 def test_another_is_called(text: str):
     assert calls_another(text.strip(), OTHERS)

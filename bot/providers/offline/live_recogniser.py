@@ -10,17 +10,18 @@ which may still change, now and then; {"final": [[[word, start_seconds, end_seco
 
 import json
 import os
-import sys
+import select
 from array import array
 from collections.abc import Callable, Iterable
 from random import Random
-from typing import Any, BinaryIO, Protocol, cast
+from typing import Any, Protocol, cast
 
 import pocketsphinx  # pyright: ignore[reportMissingTypeStubs] - it has none; the Protocols below say what is used
 
 RATE_HZ = 16_000
 _BYTES_PER_SECOND = 2 * RATE_HZ
-_NICE = 3
+_NICE = 1
+_MOST_BYTES_AT_ONCE = 5 * _BYTES_PER_SECOND
 _STEP_BYTES = _BYTES_PER_SECOND * 6 // 100
 _LIVE_SECONDS = 0.3
 _FRAME_SECONDS = 0.01
@@ -109,9 +110,16 @@ class LiveRecogniser:
                 self._decoder.add_word(word, phones, True)
 
     def feed(self, pcm: bytes) -> None:
-        """The next sound."""
+        """The next sound; the more at once, the less of it is decoded twice."""
         for at in range(0, len(pcm), _STEP_BYTES):
-            self._step(pcm[at : at + _STEP_BYTES])
+            step = pcm[at : at + _STEP_BYTES]
+            self._piece += step
+            if self._is_calm(step) or self._seconds >= _LONGEST_SECONDS:
+                self._end_piece()
+        self._decode()
+        if self._is_decoding and self._seconds >= self._live_at:
+            self._live_at = self._seconds + _LIVE_SECONDS
+            self._tell_live()
 
     def settle(self) -> None:
         """Tell the words of all sound since the last time."""
@@ -119,28 +127,26 @@ class LiveRecogniser:
         self._tell({"final": self._finals})
         self._finals = []
 
-    def _step(self, pcm: bytes) -> None:
-        self._piece += pcm
-        seconds = len(self._piece) / _BYTES_PER_SECOND
-        if self._mean_marks and seconds >= self._mean_marks[0]:
-            self._mean_marks = tuple(mark for mark in self._mean_marks if mark > seconds)
+    @property
+    def _seconds(self) -> float:
+        return len(self._piece) / _BYTES_PER_SECOND
+
+    def _is_calm(self, step: bytes) -> bool:
+        """Whether a long piece may be cut here."""
+        level = max(map(abs, array("h", step)), default=0)
+        self._loudest = max(self._loudest, level)
+        self._calm_bytes = self._calm_bytes + len(step) if level < _CALM_SHARE * self._loudest else 0
+        return self._seconds >= _LONG_SECONDS and self._calm_bytes >= _CALM_SECONDS * _BYTES_PER_SECOND
+
+    def _decode(self) -> None:
+        """Decode what came; from the start of the piece, where its mean is known better by now."""
+        marks = tuple(mark for mark in self._mean_marks if mark > self._seconds)
+        if marks != self._mean_marks:
+            self._mean_marks = marks
             self._begin_decoding()
         elif self._is_decoding:
-            self._decoder.process_raw(pcm, full_utt=False)
-        if not self._is_decoding:
-            return
-        if seconds >= self._live_at:
-            self._live_at = seconds + _LIVE_SECONDS
-            self._tell_live()
-        if self._is_calm(pcm, seconds) or seconds >= _LONGEST_SECONDS:
-            self._end_piece()
-
-    def _is_calm(self, pcm: bytes, seconds: float) -> bool:
-        """Whether a long piece may be cut here."""
-        level = max(map(abs, array("h", pcm)), default=0)
-        self._loudest = max(self._loudest, level)
-        self._calm_bytes = self._calm_bytes + len(pcm) if level < _CALM_SHARE * self._loudest else 0
-        return seconds >= _LONG_SECONDS and self._calm_bytes >= _CALM_SECONDS * _BYTES_PER_SECOND
+            self._decoder.process_raw(bytes(self._piece[self._decoded_bytes :]), full_utt=False)
+        self._decoded_bytes = len(self._piece)
 
     def _begin_decoding(self) -> None:
         """Decode the piece so far from its start, with the mean of all of it."""
@@ -163,6 +169,7 @@ class LiveRecogniser:
         return meter.get_cmn(update=False)
 
     def _end_piece(self) -> None:
+        self._decode()
         if self._piece and not self._is_decoding:
             self._begin_decoding()
         if self._is_decoding:
@@ -178,6 +185,7 @@ class LiveRecogniser:
 
     def _new_piece(self) -> None:
         self._piece = bytearray()
+        self._decoded_bytes = 0
         self._mean_marks = _MEAN_AT_SECONDS
         self._live_at = 0.0
         self._loudest = 0
@@ -209,14 +217,37 @@ class LiveRecogniser:
             self._tell({"live": text})
 
 
-def _read(stdin: BinaryIO) -> tuple[bytes, bytes] | None:
-    """The next command; None when there is none."""
-    head = stdin.read(5)
-    if len(head) < 5:
-        return None
-    size = int.from_bytes(head[1:], "little")
-    body = stdin.read(size)
-    return (head[:1], body) if len(body) == size else None
+class _Input:
+    """The commands. Sound that waits already comes as one."""
+
+    def __init__(self) -> None:
+        self._next: tuple[bytes, bytes] | None = None
+
+    def read(self) -> tuple[bytes, bytes] | None:
+        """The next command; None when there is none."""
+        command, self._next = self._next or self._one(), None
+        if command is None or command[0] != b"P":
+            return command
+        sound = bytearray(command[1])
+        while len(sound) < _MOST_BYTES_AT_ONCE and select.select([0], [], [], 0)[0]:
+            self._next = self._one()
+            if self._next is None or self._next[0] != b"P":
+                break
+            sound += self._next[1]
+            self._next = None
+        return b"P", bytes(sound)
+
+    def _one(self) -> tuple[bytes, bytes] | None:
+        head = self._bytes(5)
+        body = self._bytes(int.from_bytes(head[1:], "little")) if len(head) == 5 else None
+        return None if body is None else (head[:1], body)
+
+    def _bytes(self, size: int) -> bytes:
+        """So many bytes, or fewer at the end. Nothing is read ahead: what waits stays to be seen."""
+        read = bytearray()
+        while len(read) < size and (more := os.read(0, size - len(read))):
+            read += more
+        return bytes(read)
 
 
 def _print(reply: dict[str, Any]) -> None:
@@ -228,7 +259,8 @@ def main() -> None:
     os.nice(_NICE)
     recogniser = LiveRecogniser(_print)
     _print({"ready": True})
-    while (command := _read(sys.stdin.buffer)) is not None:
+    commands = _Input()
+    while (command := commands.read()) is not None:
         match command:
             case b"B", body:
                 recogniser.begin([(word, phones) for word, phones in json.loads(body)])

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 
 import httpx2
-from openai import AsyncOpenAI, AsyncStream
+from openai import AsyncOpenAI, AsyncStream, DefaultAsyncHttpxClient
 
 from bot.domain.media import EncodedAudio
 from bot.providers.openai.endpoint import Endpoint
@@ -13,6 +13,8 @@ from bot.providers.openai.untyped import mapping
 
 # The SDK wants a key; servers that need none ignore it.
 _NO_KEY = "none"
+_MOST_CONNECTIONS = 100
+_KEPT_OPEN_SECONDS = 120.0  # in talk, questions come every minute or so, and none should pay for a new connection
 
 
 class Connection:
@@ -108,6 +110,14 @@ def _client(endpoint: Endpoint) -> AsyncOpenAI:
             pool=timeouts.send_seconds,
         ),
         max_retries=0,
+        http_client=DefaultAsyncHttpxClient(
+            base_url=endpoint.base_url,
+            limits=httpx2.Limits(
+                max_connections=_MOST_CONNECTIONS,
+                max_keepalive_connections=_MOST_CONNECTIONS,
+                keepalive_expiry=_KEPT_OPEN_SECONDS,
+            ),
+        ),
     )
     # The SDK fills these from OPENAI_* variables, which need not be meant for this endpoint.
     client.organization = client.project = client.admin_api_key = None

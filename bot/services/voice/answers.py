@@ -165,12 +165,12 @@ class Answers:
             locale=self._place.locale,
             room=Room(
                 bot_name=self._place.bot_name,
-                present=self._presence.names(),
+                present=tuple(self._presence.heard_names().values()),
                 said=spoken(before, self._place.bot_name),
             ),
             clips=None if clips is None or self._clock() - clips.posted_at > CLIP_SECONDS else clips,
             sources=frozenset(line.person_id for line in before if line.person_id is not None),
-            names={person_id: self._presence.name(person_id) for person_id in self._presence.present},
+            names=self._presence.heard_names(),
             code_words=self._place.code_is_written,
         )
 

@@ -73,6 +73,10 @@ class Presence:
         person = self._present.get(person_id)
         return "" if person is None else person.name
 
+    def heard_names(self) -> dict[int, str]:
+        """What those are called whom the bot hears; of others nothing goes to a model."""
+        return {person_id: self.name(person_id) for person_id in self._present if person_id in self.heard}
+
     def names(self, *, but_for: Collection[int] = ()) -> tuple[str, ...]:
         """Of everybody there, without these."""
         return tuple(person.name for person_id, person in self._present.items() if person_id not in but_for)

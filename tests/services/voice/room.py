@@ -73,6 +73,8 @@ class Recogniser:
     live: int = 0
     fed: list[int] = field(default_factory=list)
 
+    def prepare(self) -> None: ...
+
     def open(self, request, on_interim: Callable[[str], None]) -> "Stream":
         self.live += 1
         return Stream(self, on_interim)

@@ -27,6 +27,8 @@ class Deaf:
     text: str = "What is the time?"
     seconds: float = 0.0
 
+    def prepare(self) -> None: ...
+
     def open(self, _request, on_interim) -> "Deaf":
         return self
 
