@@ -76,6 +76,11 @@ class LineWebSocket(DiscordVoiceWebSocket):
         if op in (self.MLS_ANNOUNCE_COMMIT_TRANSITION, self.MLS_WELCOME):
             line.receiver.rekeyed()
 
+    async def speak(self, state: discord.SpeakingState = discord.SpeakingState.voice) -> None:
+        """Not before the session is described: the player of the connection before may end just then."""
+        if self.secret_key is not None:
+            await super().speak(state)
+
     def _give_external_sender(self) -> None:
         session = self._line.dave_session
         if self._external_sender is not None and session is not None:

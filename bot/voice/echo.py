@@ -17,13 +17,6 @@ MOST_PEOPLE = 256
 _LONGEST_WORDS = 80
 
 
-def overlap(text: str, sentence: str) -> float:
-    """The share of the words in `text` that `sentence` has in the same order; 0 for no words."""
-    said = words_of(text)[-_LONGEST_WORDS:]
-    own = words_of(sentence)[: _LONGEST_WORDS * 4]
-    return _common(said, own) / len(said) if said else 0.0
-
-
 class EchoGuard:
     """Per channel: whose loudspeaker gives the bot's voice back."""
 

@@ -12,7 +12,7 @@ from bot.discord_io.voice_connection import LineVoiceClient
 from bot.discord_io.voice_line import DiscordVoiceLine
 from bot.discord_io.voice_lines import VoiceLines
 from tests.discord_io.voice_line_material import SPEECH, Filled, RecordingEar, channel_of
-from tests.simulator.discord_material import running
+from tests.simulator.discord_material import TinyBot, running
 from tests.simulator.discord_server import DiscordServer
 from tests.simulator.voice_material import until
 
@@ -57,6 +57,7 @@ async def soak(cycles: int) -> Soaked:
             for cycle in range(_WARM_UP_CYCLES + cycles):
                 if cycle == _WARM_UP_CYCLES:
                     before = await _household()
+                _forget_rates(server, bot)
                 line = await lines.join(channel_of(bot, lounge))
                 ear, source = RecordingEar(), Filled()
                 line.open(ear, source)
@@ -78,6 +79,14 @@ async def soak(cycles: int) -> Soaked:
             after = await _household()
             await lines.aclose()
     return Soaked(cycles=cycles, before=before, after=after, violations=tuple(server.voice.violations))
+
+
+def _forget_rates(server: DiscordServer, bot: TinyBot) -> None:
+    """So much joining and leaving is more than Discord allows in a minute."""
+    for connection in server.gateway.connections:
+        connection.sent_by_client.clear()
+    limits = bot._get_websocket(shard_id=0)._rate_limiter
+    limits.remaining = limits.max
 
 
 async def _household() -> Household:

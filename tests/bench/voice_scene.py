@@ -35,6 +35,7 @@ _LETTERS_PER_SECOND = 15
 _QUIET_SECONDS = 0.5
 _LONGEST_ANSWER_SECONDS = 60.0
 _AUDIBLE = 300
+_GOODBYE_SECONDS = 20.0
 
 
 class BriskMind(HonestMind):
@@ -131,9 +132,13 @@ async def scene(
             if is_strict and server.voice.violations:
                 raise AssertionError(f"the voice server objects: {server.voice.violations[:5]}")
         finally:
-            if process.returncode is None:
-                process.terminate()
-            await process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
+            try:
+                await asyncio.wait_for(process.wait(), _GOODBYE_SECONDS)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
 
 
 def spoken(folder: Path, text: str, voice: str) -> bytes:

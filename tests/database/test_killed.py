@@ -1,11 +1,18 @@
-"""Killed at any moment: what was acknowledged is there, nothing is half done, nothing is damaged."""
+"""Killed at any moment: what was acknowledged is there, nothing is half done, nothing is damaged.
+
+KIBITZ_DEATHS sets how often it is killed while writing; the default suits every run of the suite, 200 a release.
+"""
 
 import json
+import os
 import subprocess
 import sys
 from typing import Any
 
 from bot.database.where import Where
+
+
+DEATHS = int(os.environ.get("KIBITZ_DEATHS", "60"))
 
 
 def outcome(where: Where, kind: str, count: int) -> dict[str, Any]:
@@ -16,12 +23,12 @@ def outcome(where: Where, kind: str, count: int) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def test_two_hundred_deaths_while_writing_lose_and_damage_nothing(where: Where) -> None:
-    came = outcome(where, "writes", 200)
+def test_deaths_while_writing_lose_and_damage_nothing(where: Where) -> None:
+    came = outcome(where, "writes", DEATHS)
     assert came["wrong"] == []
-    assert came["killed"] == 200
-    assert sum(came["kept"].values()) >= 200
-    assert sum(came["interrupted"].values()) >= 100
+    assert came["killed"] == DEATHS
+    assert sum(came["kept"].values()) >= DEATHS
+    assert sum(came["interrupted"].values()) >= DEATHS / 2
     assert came["kept"].keys() >= {"turn", "accept", "seen", "finish", "forget", "voice", "wipe"}
 
 

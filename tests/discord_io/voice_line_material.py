@@ -157,4 +157,4 @@ async def on_a_line(
             finally:
                 await lines.aclose()
         if accuses:
-            assert server.voice.violations == []
+            assert not server.voice.violations, server.voice.violations

@@ -43,8 +43,10 @@ def test_what_a_shorter_window_repeats_is_not_said_twice():
         agreement.add(timed("one two three"))
     agreement.add(timed("two three four", start=0.35))
     assert agreement.text == "one two three four"
+    agreement.add(timed("two three four five", start=0.7))  # its times are off
+    assert agreement.text == "one two three four five"
     agreement.add([])
-    assert agreement.text == "one two three"
+    assert agreement.text == "one two three four"
 
 
 def test_the_window_stays_short_and_the_prompt_too():

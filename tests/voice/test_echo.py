@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.voice.echo import MOST_PEOPLE, EchoGuard, overlap
+from bot.voice.echo import MOST_PEOPLE, EchoGuard
+from bot.voice.plain_words import words_of
 
 BEFORE = "Let me tell you about France."
 NOW = "The capital of France is Paris, and it is large."
@@ -95,10 +96,10 @@ def test_people_are_remembered_up_to_a_bound():
     assert sum(map(guard.is_echoey, range(MOST_PEOPLE * 2))) == MOST_PEOPLE
 
 
-@given(st.text(max_size=100), st.text(max_size=100))
-def test_overlap_is_a_share(text: str, sentence: str):
-    assert 0 <= overlap(text, sentence) <= 1
-    assert overlap(text, text) in (0, 1)
+@given(st.text(max_size=100), st.lists(st.text(max_size=100), max_size=3))
+def test_any_text_is_echo_or_not_and_nothing_is_never(text: str, sentences: list[str]):
+    is_echo = EchoGuard().is_echo(text, sentences, person_id=1)
+    assert not (is_echo and not any(map(words_of, sentences)))
 
 
 def test_endless_texts():

@@ -144,8 +144,8 @@ class LiveRecogniser:
         if marks != self._mean_marks:
             self._mean_marks = marks
             self._begin_decoding()
-        elif self._is_decoding:
-            self._decoder.process_raw(bytes(self._piece[self._decoded_bytes :]), full_utt=False)
+        elif self._is_decoding and (more := bytes(self._piece[self._decoded_bytes :])):
+            self._decoder.process_raw(more, full_utt=False)
         self._decoded_bytes = len(self._piece)
 
     def _begin_decoding(self) -> None:

@@ -88,6 +88,7 @@ class Conversation:
             playing=lambda: self._answers.voicing,
             obey=self._obey,
             caption=self._caption,
+            others=lambda person_id: presence.names(but_for=(person_id,)),
         )
         self._answers = Answers(
             means,

@@ -15,7 +15,7 @@ from bot.voice.backchannels import is_backchannel, is_name_only, is_nothing, is_
 from bot.voice.echo import EchoGuard
 from bot.voice.endpointer import Endpointer
 from bot.voice.floor import Floor
-from bot.voice.names import CalledNames
+from bot.voice.names import CalledNames, calls_another
 from bot.voice.orders import Order, Said
 from bot.voice.plain_words import is_unspaced, words_of
 from bot.voice.speech_events import SpeechEvent, SpeechPaused, SpeechResumed, SpeechStarted, SpeechWentOn
@@ -59,7 +59,9 @@ class Hearing:
         playing: Callable[[], Playing | None],
         obey: Callable[[list[Order]], None],
         caption: Callable[[SpokenLine], None],
+        others: Callable[[int], tuple[str, ...]],
     ) -> None:
+        """`others`: what everybody is called but this person."""
         self.open: dict[int, Utterance] = {}
         self._floor = floor
         self._transcriber = transcriber
@@ -74,6 +76,7 @@ class Hearing:
         self._playing = playing
         self._obey = obey
         self._caption = caption
+        self._others = others
         self._tasks = Tasks()
 
     def event(self, event: SpeechEvent, names: Mapping[int, str]) -> None:
@@ -172,7 +175,9 @@ class Hearing:
             return
         self._measures.settled(self._clock() - began)
         utterance.settled_at = self._clock()
-        patience = self._endpointer.wait_seconds(utterance.person_id, tuple(filter(None, utterance.partials)))
+        patience = self._endpointer.wait_seconds(
+            utterance.person_id, tuple(filter(None, utterance.partials)), language=self._request.language
+        )
         self._obey(self._floor.settles(utterance.person_id, said, patience=0.0 if utterance.is_full else patience))
 
     def _changed(self, utterance: Utterance) -> None:
@@ -210,6 +215,8 @@ class Hearing:
             return Said.ECHO
         if is_backchannel(text):
             return Said.BACKCHANNEL
+        if utterance.over_answer and calls_another(text, self._others(utterance.person_id)):
+            return Said.BACKCHANNEL  # they talk to each other, which takes no answer from whoever listens to it
         return Said.WORDS if is_final or _are_enough(words_of(text)) else Said.NOTHING
 
     def _spent(self, usages: tuple[Usage, ...]) -> None:

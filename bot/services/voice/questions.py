@@ -67,7 +67,7 @@ class Questions:
 
     def is_nod(self, utterance: Utterance) -> bool:
         """Whether the words only show that somebody listens. Over the last moment of an answer they may be meant."""
-        is_meant = asks(self.last_said) if not utterance.over_answer else utterance.began_at_end
+        is_meant = asks(self.last_said) and (not utterance.over_answer or utterance.began_at_end)
         return is_backchannel(utterance.text, bot_asked=is_meant)
 
     def _verdict(self, utterance: Utterance) -> Addressed:

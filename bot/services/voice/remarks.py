@@ -12,6 +12,7 @@ from bot.pipeline.aloud import closing
 from bot.providers.base import SpeechRequest
 from bot.services.voice.means import Means
 from bot.services.voice.place import Place
+from bot.services.voice.voicing import slices
 from bot.tasks import Tasks
 from bot.voice.player import Player
 
@@ -100,7 +101,9 @@ class Remarks:
             async with crew.gates[Role.SPEECH], closing(crew.synthesizer.speak(request)) as items:
                 async for item in items:
                     if isinstance(item, AudioChunk):
-                        frames += encoder.add(item)
+                        for piece in slices(item):
+                            frames += encoder.add(piece)
+                            await asyncio.sleep(0)
             frames += encoder.end()
         except ProviderError as error:
             log.warning("a remark was not spoken: %s", error.code)

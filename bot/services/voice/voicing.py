@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from bot.domain.errors import ProviderError
 from bot.domain.events import Stage
@@ -213,10 +213,8 @@ class Voicing:
         self._add(number, encoder.end())
 
     async def _encode(self, number: int, chunk: AudioChunk, encoder: EncodesFrames) -> None:
-        """In slices, so that nothing else waits for long."""
-        size = 2 * round(chunk.rate_hz * _SLICE_SECONDS)
-        for at in range(0, len(chunk.pcm), size):
-            self._add(number, encoder.add(AudioChunk(rate_hz=chunk.rate_hz, pcm=chunk.pcm[at : at + size])))
+        for piece in slices(chunk):
+            self._add(number, encoder.add(piece))
             await asyncio.sleep(0)
 
     def _add(self, number: int, frames: list[bytes]) -> None:
@@ -229,3 +227,10 @@ class Voicing:
             self._wake()
         if is_first:
             self._voiced()
+
+
+def slices(chunk: AudioChunk) -> Iterator[AudioChunk]:
+    """To be encoded one by one, so that nothing else waits for long."""
+    size = 2 * round(chunk.rate_hz * _SLICE_SECONDS)
+    for at in range(0, len(chunk.pcm), size):
+        yield AudioChunk(rate_hz=chunk.rate_hz, pcm=chunk.pcm[at : at + size])

@@ -1,12 +1,11 @@
 """A conversation in a voice channel, whole: asked aloud, answered aloud and in text, captioned, noted, silenced."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
 from tests import clips
-from tests.journeys.discord.conftest import MakeClip, StartBot, eventually
+from tests.journeys.discord.conftest import MakeClip, StartBot
 from tests.journeys.discord.test_voice_calls import LISTENING, agrees, answer, come, notices_in
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, Person
 from tests.simulator.discord_voice import sound
@@ -17,7 +16,7 @@ LONG = " ".join(f"This is sentence number {number} of a long story." for number 
 
 
 @pytest.fixture
-async def discord():  # noqa: ANN201 - as in conftest, but messages may be read
+async def discord():
     async with DiscordServer(message_content_allowed=True) as server:
         yield server
 
