@@ -11,7 +11,6 @@ from typing import Any
 
 from bot.database.where import Where
 
-
 DEATHS = int(os.environ.get("KIBITZ_DEATHS", "60"))
 
 

@@ -24,7 +24,7 @@ from tests.simulator.discord_voice import Speaker, sound
 from tests.simulator.openai_server import HonestMind, OpenAIEmulator, SpeechCall, TranscriptionCall
 from tests.simulator.openai_server.sound import HEARING_RATE_HZ, SPEECH_RATE_HZ, decode_sound
 
-QUESTION = "What colour is the sign?"
+QUESTION = "Kibitz, what colour is the sign?"
 ANSWER = "It is red."
 LONG = " ".join(f"This is sentence number {number} of a long story." for number in range(20))
 _UPLOAD = TranscriptionCall(

@@ -216,3 +216,31 @@ def test_nothing_is_left_open():
     assert room.ears.is_closed
     assert room.line.is_closed
     assert room.follower.reasons == ["stopping"]
+
+
+def test_people_who_talk_to_each_other_over_the_answer_do_not_end_it():
+    async def scene() -> None:
+        async with talking(people=(ANNA, BEN)) as room:
+            await room.speak(ANNA, 1.0, 3.0, "Kibitz, count for me please.")
+            await room.speak(BEN, 6.0, 7.5, "Anna, are you coming to dinner tonight?")
+            await room.until(30.0)
+            [turn] = room.follower.turns
+            assert turn.interrupted_by is None
+            assert turn.answer == LONG.strip()
+
+    run_virtually(scene())
+
+
+def test_a_nod_as_a_statement_ends_is_no_new_question():
+    async def scene() -> None:
+        async with talking() as room:
+            await room.speak(ANNA, 1.0, 3.0, "Count for me please.")
+            await room.until(30.0)
+            ended = max(room.sounded)
+        async with talking() as room:
+            await room.speak(ANNA, 1.0, 3.0, "Count for me please.")
+            await room.speak(ANNA, ended - 0.4, ended, "mhm")
+            await room.until(40.0)
+            assert len(room.follower.turns) == 1
+
+    run_virtually(scene())
