@@ -25,8 +25,8 @@ BRISK = Delays(transcript=0.15, first_token=0.3, first_speech_byte=0.1)
 QUESTIONS = (
     "What colour is the sign over the door?",
     "How many people are in the room?",
-    "Who wrote the song?",
-    "When does the next train leave?",
+    "What happened at the end of the second clip?",
+    "Tell me more about the weather in the north.",
     "What happened after the second goal?",
     "Where did they put the keys?",
 )

@@ -76,14 +76,12 @@ async def test_nothing_is_said_before_there_are_keys() -> None:
 
 async def test_a_call_that_is_not_encrypted_is_heard_and_spoken_in_from_the_stage() -> None:
     async with on_a_line("davey", stage=True) as scene:
-        moderator = scene.people[0]
-        await moderator.leave_voice() if moderator.voice is None else None
-        state = scene.discord.world.voice.state_of(scene.guild, scene.discord.bot.account)
+        moderator, bot = scene.people[0], scene.discord.bot.account
+        state = scene.discord.world.voice.state_of(scene.guild, bot)
         assert state is not None
         await until(lambda: not state.suppress or state.asked_to_speak_at is not None)
-        state.suppress = False
-        scene.discord.world.voice.state_of(scene.guild, moderator).suppress = False  # type: ignore[union-attr] # there
-        scene.speakers[0].is_muted = False
+        await moderator.let_speak(bot, scene.guild)
+        await moderator.let_speak(moderator, scene.guild)
         await scene.says()
         await scene.speaks()
         assert scene.line.privacy_code is None

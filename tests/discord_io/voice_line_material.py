@@ -14,10 +14,11 @@ from bot.domain.voice import SILENCE_FRAME, LineState, Listener, OpusFrame
 from tests.simulator.discord_material import TinyBot, running
 from tests.simulator.discord_server import Channel, DiscordServer, Guild
 from tests.simulator.discord_server.people import Person
-from tests.simulator.discord_voice import Call, Speaker
+from tests.simulator.discord_voice import Call, Dave, Speaker
 from tests.simulator.voice_material import TONE, until
 
 SPEECH = list(TONE)
+DAVEY: tuple[Dave, ...] = ("davey",)
 
 
 class RecordingEar:
@@ -120,7 +121,7 @@ def channel_of(bot: TinyBot, channel: Channel) -> Any:
 
 @asynccontextmanager
 async def on_a_line(
-    *daves: str,
+    *daves: Dave,
     stage: bool = False,
     prepare: Callable[[Call], None] | None = None,
     ear: RecordingEar | None = None,
@@ -132,10 +133,10 @@ async def on_a_line(
     async with DiscordServer() as server:
         club = server.guild("Film club")
         lounge = club.stage_channel("Stage") if stage else club.voice_channel("Lounge")
-        people = [club.member(f"Person {number}") for number, _ in enumerate(daves or ("davey",))]
+        people = [club.member(f"Person {number}") for number in range(len(daves or DAVEY))]
         if prepare is not None:
             prepare(lounge.call)
-        speakers = [await who.join_voice(lounge, dave=dave) for who, dave in zip(people, daves or ("davey",))]  # type: ignore[arg-type] # one of two # noqa: B905
+        speakers = [await who.join_voice(lounge, dave=dave) for who, dave in zip(people, daves or DAVEY, strict=True)]
         async with running(server) as bot:
             lines = VoiceLines(bot)
             line = await lines.join(channel_of(bot, lounge))

@@ -74,12 +74,12 @@ async def turns(data: Path) -> list[Kept]:
         return [Kept(question=row.question, answer=row.answer, was_heard=row.was_heard) for row in rows]
 
 
-async def makes_out(speaker: Speaker, spoken: SpeechCall, folder: Path) -> str:
-    """What somebody makes of the sound they got who knows how these words sound in the voice of the cloud."""
+async def makes_out(speaker: Speaker, since: float, spoken: SpeechCall, folder: Path) -> str:
+    """What somebody makes of the sound they got since then who knows how these words sound in the voice of the cloud."""
     mind = HonestMind()
     known = np.frombuffer(mind.speak(spoken.text, spoken.voice, spoken.speed), "<i2").astype(np.float32)
     mind.learn_speech(soxr.resample(known / 2**15, SPEECH_RATE_HZ, HEARING_RATE_HZ), spoken.text)
-    heard = await decode_sound(speaker.save(folder / "heard.wav").read_bytes(), ".wav")
+    heard = await decode_sound(speaker.save(folder / "heard.wav", since).read_bytes(), ".wav")
     return " ".join(segment.text for segment in mind.listen(heard, _UPLOAD))
 
 
@@ -124,7 +124,7 @@ async def test_heard_and_answered_and_nobody_else(
         posts = [post.content for post in notices_in(discord, lounge)]
         assert [post for post in posts if post.startswith("**")] == [f"**Anna** {QUESTION}"]
         spoken = cloud.speeches[-1]
-        assert await makes_out(speaker, spoken, tmp_path) == spoken.text == ANSWER
+        assert await makes_out(speaker, said.audible_until, spoken, tmp_path) == spoken.text == ANSWER
         assert [each.duration_seconds for each in cloud.transcriptions if each.duration_seconds > 3] == []
         assert "Zacharias" not in json.dumps([each.body for each in cloud.chats])
         assert discord.voice.violations == []
