@@ -11,7 +11,8 @@ from tests.bench.report import Report
 
 async def run(folder: Path) -> Report:
     """All parts, one after the other; each prints its own table."""
-    parts = (voice_talk.latency, voice_talk.offline, voice_talk.interruptions, voice_load.crowd, voice_load.hour)
+    talk = (voice_talk.latency, voice_talk.offline, voice_talk.interruptions)
+    parts = (*talk, voice_load.crowd, voice_load.hour, voice_load.cycles)
     reports: list[Report] = []
     for part in parts:
         print(f"voice: {part.__name__}", file=sys.stderr, flush=True)

@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import cast
 
 from tests.bench.report import Report, Row, table
+from tests.bench.voice_line import soak
 from tests.bench.voice_scene import QUESTIONS, VOICES, Scene, at, joined, scene, spoken
 from tests.services.voice.test_any_order import an_hour
 from tests.simulator.discord_voice import Speaker, sound
 
 PEOPLE, SERVERS, SECONDS = 8, 4, 20
+CYCLES = 200
 _MOST_PROCESSORS = 0.6 * 2
 _MOST_LAG_SECONDS = 0.02
 _MOST_GROWN_BYTES = 20e6
+_MOST_LEFT = 0.05  # of a cycle: what the last one had may still be known to somebody
 
 
 async def crowd(work: Path, people: int = PEOPLE, servers: int = SERVERS, seconds: int = SECONDS) -> Report:
@@ -73,3 +76,21 @@ async def hour(_: Path, minutes: int = 60) -> Report:
         name="voice.hour.grown", value=max(grown, 0) / 1e6, unit="MB", reference=_MOST_GROWN_BYTES / 1e6, target=1.0
     )
     return Report(text=text, rows=(row,))
+
+
+async def cycles(_: Path, times: int = CYCLES) -> Report:
+    """Joining and leaving, some of it with a lost connection between."""
+    soaked = await soak(times)
+    before, after = soaked.before, soaked.after
+    kinds = ("threads", "files", "tasks", "clients", "lines")
+    lines = [(kind, str(getattr(before, kind)), str(getattr(after, kind))) for kind in kinds]
+    lines.append(("memory, MB", f"{before.rss_bytes / 1e6:.0f}", f"{after.rss_bytes / 1e6:.0f}"))
+    left = sum(max(getattr(after, kind) - getattr(before, kind), 0) for kind in kinds)
+    text = f"{soaked.cycles} times joined, spoken, heard and left; every fourth time the connection was lost.\n\n"
+    rows = (
+        Row(
+            name="voice.cycles.left_behind", value=float(left), unit="things", reference=float(times), target=_MOST_LEFT
+        ),
+        Row(name="voice.cycles.violations", value=float(len(soaked.violations)), unit="", reference=1.0, target=0.0),
+    )
+    return Report(text=text + table(("", "before", "after"), lines), rows=rows)

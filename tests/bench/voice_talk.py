@@ -97,7 +97,7 @@ async def interruptions(work: Path, times: int = INTERRUPTIONS) -> Report:
             began = monotonic()
             said = await anna.say(objection)
             await silence(anna)
-            old = [frame.at for frame in _of_pitch(anna.heard_since(began), pitch_of(LONG))]
+            old = [frame.at for frame in of_pitch(anna.heard_since(began), pitch_of(LONG))]
             confirmed = said.began_at + INTERRUPT_SECONDS
             yielded.append(max(old, default=confirmed) - confirmed)
             after += sum(moment > confirmed + _YIELD_SECONDS for moment in old)
@@ -131,7 +131,7 @@ async def _talk(here: Scene, work: Path, turns: int) -> list[float]:
     return seconds[1:]
 
 
-def _of_pitch(frames: Sequence[Heard], hertz: float) -> list[Heard]:
+def of_pitch(frames: Sequence[Heard], hertz: float) -> list[Heard]:
     """Those that sound at this pitch."""
     meter, found = sound.Meter(), []
     for frame in frames:

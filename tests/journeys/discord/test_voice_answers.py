@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soxr
 from sqlalchemy import select
 
 from bot.database.engine import open_database
@@ -20,23 +19,13 @@ from tests.databases import holds
 from tests.journeys.discord.conftest import StartBot
 from tests.journeys.discord.test_voice_calls import agrees, answer, come, notices_in
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, Message, Person
-from tests.simulator.discord_voice import Speaker, sound
-from tests.simulator.openai_server import HonestMind, OpenAIEmulator, SpeechCall, TranscriptionCall
-from tests.simulator.openai_server.sound import HEARING_RATE_HZ, SPEECH_RATE_HZ, decode_sound
+from tests.simulator.discord_voice import sound
+from tests.simulator.openai_server import HonestMind, OpenAIEmulator
+from tests.simulator.openai_server.sound import SPEECH_RATE_HZ
 
 QUESTION = "Kibitz, what colour is the sign?"
 ANSWER = "It is red."
 LONG = " ".join(f"This is sentence number {number} of a long story." for number in range(20))
-_UPLOAD = TranscriptionCall(
-    endpoint="transcriptions",
-    model="",
-    at_seconds=0.0,
-    size_bytes=0,
-    headers={},
-    filename="",
-    content_type="",
-    file_bytes=0,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,13 +63,13 @@ async def turns(data: Path) -> list[Kept]:
         return [Kept(question=row.question, answer=row.answer, was_heard=row.was_heard) for row in rows]
 
 
-async def makes_out(speaker: Speaker, since: float, spoken: SpeechCall, folder: Path) -> str:
-    """What somebody makes of the sound they got since then who knows how these words sound in the voice of the cloud."""
-    mind = HonestMind()
-    known = np.frombuffer(mind.speak(spoken.text, spoken.voice, spoken.speed), "<i2").astype(np.float32)
-    mind.learn_speech(soxr.resample(known / 2**15, SPEECH_RATE_HZ, HEARING_RATE_HZ), spoken.text)
-    heard = await decode_sound(speaker.save(folder / "heard.wav", since).read_bytes(), ".wav")
-    return " ".join(segment.text for segment in mind.listen(heard, _UPLOAD))
+def shape(pcm: bytes, rate_hz: int) -> tuple[float, float]:
+    """The pitch of a sound, and how many seconds there are from its first loud sample to its last."""
+    samples = np.frombuffer(pcm, "<i2").astype(np.float64)
+    loud = np.flatnonzero(np.abs(samples) > 500)
+    samples = samples[loud[0] : loud[-1] + 1]
+    spectrum = np.abs(np.fft.rfft(samples))
+    return float(np.argmax(spectrum)) * rate_hz / len(samples), len(samples) / rate_hz
 
 
 async def twin(discord: DiscordServer, channel: Channel) -> Message:
@@ -124,7 +113,10 @@ async def test_heard_and_answered_and_nobody_else(
         posts = [post.content for post in notices_in(discord, lounge)]
         assert [post for post in posts if post.startswith("**")] == [f"**Anna** {QUESTION}"]
         spoken = cloud.speeches[-1]
-        assert await makes_out(speaker, said.audible_until, spoken, tmp_path) == spoken.text == ANSWER
+        assert spoken.text == ANSWER
+        voice = cloud.mind.speak(spoken.text, spoken.voice, spoken.speed)
+        heard = shape(speaker.heard_pcm(said.audible_until), sound.RATE_HZ)
+        assert heard == pytest.approx(shape(voice, SPEECH_RATE_HZ), rel=0.1)
         assert [each.duration_seconds for each in cloud.transcriptions if each.duration_seconds > 3] == []
         assert "Zacharias" not in json.dumps([each.body for each in cloud.chats])
         assert discord.voice.violations == []
