@@ -94,6 +94,7 @@ async def open_bot(settings: Settings, *, clock: Callable[[], float] = time.mono
         memory, forget = rooms.memory, rooms.forget
         desk = Desk(rooms.chat, memory, Intake(database), settings.jobs, tasks=client.tasks)
         lines = VoiceLines(client)
+        stack.push_async_callback(lines.aclose)
         calls = _calls(settings, crew, rooms, hire_streaming(settings, crew, stack))
         stack.push_async_callback(calls.aclose)
         voice = VoiceDesk(client, calls, memory, settings, join=lines.join)
