@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,8 +81,11 @@ def _tasks() -> list[str]:
 
 def _children() -> set[int]:
     """Processes that this one has started and that still run."""
-    tasks = Path("/proc", str(os.getpid()), "task").glob("*/children")
-    return {int(pid) for path in tasks for pid in path.read_text().split()}
+    found: set[int] = set()
+    for path in Path("/proc", str(os.getpid()), "task").glob("*/children"):
+        with suppress(FileNotFoundError):  # a thread that ended while we looked
+            found |= {int(pid) for pid in path.read_text().split()}
+    return found
 
 
 @pytest.fixture
