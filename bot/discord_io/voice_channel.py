@@ -6,17 +6,12 @@ import discord
 
 from bot.discord_io.permissions import SEND, listed, missing_in
 from bot.discord_io.reception import person_of
-from bot.domain.conversation import ConversationKey, PlaceSettings, SpeakWhen
+from bot.domain.conversation import PlaceSettings, SpeakWhen
 from bot.domain.errors import BotError, VoiceError
 from bot.domain.sentence import sentence
 from bot.services.access import Person, check_may_ask, may_ask, may_hear
 
 VocalChannel = discord.VoiceChannel | discord.StageChannel
-
-
-def key_of_channel(channel: VocalChannel) -> ConversationKey:
-    """The conversation that is held there, aloud and in its chat."""
-    return ConversationKey(server_id=channel.guild.id, channel_id=channel.id)
 
 
 def people_in(channel: VocalChannel) -> list[int]:

@@ -12,7 +12,6 @@ from bot.config import Settings
 from bot.discord_io.voice_channel import VocalChannel, check_may_join, may_talk, people_in
 from bot.discord_io.voice_follower import ChannelFollower
 from bot.discord_io.voice_notice import NoticePost, left_line, moved_line, notice_text, notice_view
-from bot.discord_io.voice_talk import Talk, Talks
 from bot.discord_io.wall import wall
 from bot.domain.conversation import ConversationKey, MediaSource, MessageRef, PlaceSettings, SpeakWhen
 from bot.domain.errors import BotError, DeliveryError
@@ -22,6 +21,7 @@ from bot.locales import Catalogue, catalogue
 from bot.memory.consents import VOICE
 from bot.memory.store import Memory
 from bot.pipeline.run import new_job_id
+from bot.services.voice import VoiceService, VoiceSession
 from bot.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class Call:
     told: set[int] = field(default_factory=set[int])
     follower: ChannelFollower = field(init=False)
     notice: NoticePost = field(init=False)
-    session: Talk = field(init=False)
+    session: VoiceSession = field(init=False)
 
 
 class VoiceDesk:
@@ -53,7 +53,7 @@ class VoiceDesk:
     def __init__(
         self,
         client: discord.Client,
-        service: Talks,
+        service: VoiceService,
         memory: Memory,
         settings: Settings,
         *,

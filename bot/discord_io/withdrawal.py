@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Collection
 from functools import partial
-from typing import Protocol
 
 from bot.discord_io.desk import Desk
+from bot.discord_io.voice_desk import VoiceDesk
 from bot.domain.ask import Ask
 from bot.domain.conversation import ConversationKey, MediaSource, MessageRef, Turn
 from bot.domain.recollection import Forgotten
@@ -14,20 +14,10 @@ from bot.services.chat import TURNS_BACK
 from bot.services.forget import ForgetService
 
 
-class Calls(Protocol):
-    """Talk in voice channels, of which something is known only while it lasts."""
-
-    async def forget_person(self, person_id: int) -> None: ...
-
-    async def forget_place(self, key: ConversationKey) -> None: ...
-
-    async def forget_server(self, server_id: int) -> None: ...
-
-
 class Withdrawal:
     """Each method returns when it is done, as ForgetService does, and raises MemoryFault."""
 
-    def __init__(self, desk: Desk, memory: Memory, forget: ForgetService, calls: Calls) -> None:
+    def __init__(self, desk: Desk, memory: Memory, forget: ForgetService, calls: VoiceDesk) -> None:
         self._desk = desk
         self._calls = calls
         self._memory = memory

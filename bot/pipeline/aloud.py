@@ -1,9 +1,8 @@
 """An answer that is heard at once, in a room where several people talk: its rules, its first piece, whom it is for."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from bot.domain.answer import Prompt, ToolCall
 from bot.domain.timeline import Notice
@@ -11,6 +10,7 @@ from bot.pipeline.crew import Crew
 from bot.pipeline.sentences import SentenceSplitter
 from bot.pipeline.visible import quoted, visible
 from bot.providers.base import AnswerDelta, AnswerEnd, ChatModel
+from bot.providers.streams import closing
 from bot.voice.opening import Opening
 
 Item = TypeVar("Item")
@@ -96,11 +96,6 @@ def plain_name(name: str) -> str:
     """A name on one line, without what could pose as structure."""
     kept = "".join(character for character in visible(name) if character not in ':"{}[]<>')
     return " ".join(kept.split())[:_LONGEST_NAME] or "?"
-
-
-def closing(stream: AsyncIterator[Item]) -> "aclosing[AsyncGenerator[Item]]":
-    """A provider's stream that ends with the block, wherever it stands then."""
-    return aclosing(cast("AsyncGenerator[Item]", stream))
 
 
 class JudgingModel:

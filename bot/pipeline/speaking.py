@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, asynccontextmanager
 
+from bot.domain.answer import Usage
 from bot.domain.errors import MediaError, ProviderCategory, ProviderError
 from bot.domain.events import Stage
 from bot.domain.media import AudioChunk, VoiceClip
 from bot.domain.role import Role
-from bot.domain.timeline import NoticeCode
+from bot.domain.timeline import Notice, NoticeCode
 from bot.media.encode import VoiceClipEncoder
 from bot.pipeline import notices
 from bot.pipeline.crew import Crew
@@ -17,6 +18,7 @@ from bot.pipeline.run import Run
 from bot.pipeline.sentences import SentenceSplitter, SpokenText
 from bot.pipeline.together import first_cause, together
 from bot.providers.base import SpeechEnd, SpeechRequest
+from bot.providers.streams import closing
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,23 @@ async def say(run: Run, crew: Crew, text: str) -> VoiceClip:
             category=ProviderCategory.SERVER,
         )
     return speaker.clip
+
+
+async def voiced(
+    crew: Crew, words: str, *, used: Callable[[list[Usage]], None], noticed: Callable[[Notice], None]
+) -> AsyncGenerator[AudioChunk]:
+    """The sound of one sentence in the crew's voice, as it comes. Raises ProviderError; whoever leaves it early closes
+    it."""
+    request = SpeechRequest(text=words, voice=crew.voice, language=crew.voice_language or crew.answer_language)
+    async with crew.gates[Role.SPEECH], closing(crew.synthesizer.speak(request)) as items:
+        async for item in items:
+            match item:
+                case AudioChunk():
+                    yield item
+                case SpeechEnd():
+                    used([item.usage])
+                case _:
+                    noticed(item)
 
 
 class Speaker:
@@ -117,23 +136,12 @@ class Speaker:
         return any_sound
 
     async def _synthesize(self, sentence: str, chunks: asyncio.Queue[AudioChunk | None]) -> None:
-        request = SpeechRequest(
-            text=sentence,
-            voice=self._crew.voice,
-            language=self._crew.voice_language or self._crew.answer_language,
-        )
-        async with self._crew.gates[Role.SPEECH]:
-            try:
-                async for item in self._crew.synthesizer.speak(request):
-                    match item:
-                        case AudioChunk():
-                            chunks.put_nowait(item)
-                        case SpeechEnd():
-                            self._run.used([item.usage])
-                        case _:
-                            self._run.notice(item)
-            except ProviderError as error:
-                log.warning("job %s: a sentence was not spoken: %s", self._run.job_id, error.code)
-                self._unspoken += 1
-            finally:
-                chunks.put_nowait(None)
+        try:
+            async with aclosing(voiced(self._crew, sentence, used=self._run.used, noticed=self._run.notice)) as sound:
+                async for chunk in sound:
+                    chunks.put_nowait(chunk)
+        except ProviderError as error:
+            log.warning("job %s: a sentence was not spoken: %s", self._run.job_id, error.code)
+            self._unspoken += 1
+        finally:
+            chunks.put_nowait(None)

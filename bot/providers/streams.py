@@ -1,8 +1,9 @@
 """Streams whose beginning is awaited: until the first item, a failure can still be answered with another attempt."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.timeline import Notice
@@ -16,6 +17,11 @@ class Begun(Generic[Item]):
 
     head: tuple[Item, ...]
     rest: AsyncIterator[Item]
+
+
+def closing(stream: AsyncIterator[Item]) -> "aclosing[AsyncGenerator[Item]]":
+    """A provider's stream that ends with the block, wherever it stands then."""
+    return aclosing(cast("AsyncGenerator[Item]", stream))
 
 
 async def begin(stream: AsyncIterator[Item]) -> Begun[Item]:

@@ -92,17 +92,9 @@ class Floor:
         return not any(person.is_audible for person in self._people.values())
 
     @property
-    def has_answer(self) -> bool:
-        return self._answer is not None
-
-    @property
     def is_heard(self) -> bool:
         """Whether an answer has begun to be heard."""
         return self._answer is not None and self._answer.is_heard
-
-    def has_turn(self, person_id: int) -> bool:
-        """Whether this person talks, or may go on after a pause."""
-        return person_id in self._people
 
     def is_waiting(self, person_id: int) -> bool:
         """Whether the words of their pause are settled, but their turn is not over."""

@@ -23,6 +23,7 @@ from tests.bench.voice_scene import (
     silence,
     spoken,
 )
+from tests.journeys.discord.calling import LONG
 from tests.simulator.discord_voice import sound
 from tests.simulator.discord_voice.speaker import Heard
 
@@ -32,7 +33,6 @@ INTERRUPT_SECONDS = 0.3
 TURNS = 24
 TURNS_OFFLINE = 9
 INTERRUPTIONS = 6
-LONG = " ".join(f"This is sentence number {number} of a long story." for number in range(20))
 _MEDIAN_SECONDS, _P95_SECONDS, _OWN_SECONDS = 0.85, 1.0, 0.05
 _OFFLINE_SECONDS = 1.2
 _YIELD_SECONDS = 0.25

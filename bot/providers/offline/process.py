@@ -4,9 +4,10 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Self
 
 from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.sentence import sentence
@@ -65,6 +66,36 @@ class RunningProcess:
     async def wait(self) -> int:
         """Its exit status."""
         return await self._process.wait()
+
+
+class Worker:
+    """A process that is used again and again; with nothing to do it is retired after a while. `_process` None: not
+    started yet."""
+
+    def __init__(self) -> None:
+        self._process: RunningProcess | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def rest(self, seconds: float, retire: Callable[[Self], None]) -> None:
+        """Be retired after so many seconds without work."""
+        self._timer = asyncio.get_running_loop().call_later(seconds, retire, self)
+
+    def wake(self) -> None:
+        """There is work: it is not retired."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def kill(self) -> None:
+        """End the process without waiting for it."""
+        self.wake()
+        if self._process is not None:
+            self._process.kill()
+
+    async def close(self) -> None:
+        """End the process and collect its remains."""
+        self.kill()
+        if self._process is not None:
+            await self._process.wait()
 
 
 async def start_process(

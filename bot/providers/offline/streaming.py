@@ -17,7 +17,7 @@ from bot.domain.role import Role
 from bot.domain.speech import Segment, Transcript
 from bot.providers.base import StreamRequest, TranscriptPiece
 from bot.providers.offline.free import free
-from bot.providers.offline.process import FLITE, RunningProcess, run_tool, start_process
+from bot.providers.offline.process import FLITE, Worker, run_tool, start_process
 from bot.providers.offline.transcriber import MODEL, UNCLEAR_SPEECH, Word, clear
 from bot.tasks import Tasks
 
@@ -281,17 +281,12 @@ class _Reply(BaseModel):
     final: list[list[tuple[str, float, float, float]]] | None = None
 
 
-class _Worker:
+class _Worker(Worker):
     """One recogniser process."""
-
-    def __init__(self) -> None:
-        self._process: RunningProcess | None = None
-        self._timer: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Be there and ready. Raises OSError when it ends instead."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self.wake()
         if self._process is None:
             self._process = await start_process(
                 [sys.executable, "-I", "-W", "ignore", _PROGRAM], max_line_bytes=_REPLY_BYTES
@@ -318,23 +313,6 @@ class _Worker:
             if reply.ready:
                 return True
         return False
-
-    def rest(self, seconds: float, retire: Callable[["_Worker"], None]) -> None:
-        """Be retired after so many seconds without work."""
-        self._timer = asyncio.get_running_loop().call_later(seconds, retire, self)
-
-    def kill(self) -> None:
-        """End the process without waiting for it."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._process is not None:
-            self._process.kill()
-
-    async def close(self) -> None:
-        """End the process and collect its remains."""
-        self.kill()
-        if self._process is not None:
-            await self._process.wait()
 
 
 async def _phones(word: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from bot.domain.speech import Segment, Transcript
 from bot.domain.timeline import Notice, NoticeCode
 from bot.providers.base import TranscriptPiece, TranscriptRequest
 from bot.providers.offline.free import free
-from bot.providers.offline.process import RunningProcess, start_process
+from bot.providers.offline.process import Worker, start_process
 
 MODEL = "pocketsphinx-en-us"
 UNCLEAR_SPEECH = Notice(
@@ -105,16 +105,12 @@ class OfflineTranscriber:
         worker.kill()
 
 
-class _Worker:
+class _Worker(Worker):
     """One recogniser process, started with its first piece."""
-
-    def __init__(self) -> None:
-        self._process: RunningProcess | None = None
-        self._timer: asyncio.TimerHandle | None = None
 
     async def ask(self, pcm: bytes) -> bytes:
         """The reply to one piece; empty when the process ended instead."""
-        self._wake()
+        self.wake()
         if self._process is None:
             self._process = await start_process(
                 [sys.executable, "-I", "-W", "ignore", _PROGRAM], max_line_bytes=_REPLY_BYTES
@@ -122,26 +118,6 @@ class _Worker:
         self._process.stdin.write(len(pcm).to_bytes(4, "little") + pcm)
         await self._process.stdin.drain()
         return await self._process.stdout.readline()
-
-    def rest(self, seconds: float, retire: Callable[["_Worker"], None]) -> None:
-        """Be retired after so many seconds without work."""
-        self._timer = asyncio.get_running_loop().call_later(seconds, retire, self)
-
-    def kill(self) -> None:
-        """End the process without waiting for it."""
-        self._wake()
-        if self._process is not None:
-            self._process.kill()
-
-    async def close(self) -> None:
-        """End the process and collect its remains."""
-        self.kill()
-        if self._process is not None:
-            await self._process.wait()
-
-    def _wake(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
 
 
 def clear(utterances: Sequence[Sequence[Word]]) -> tuple[tuple[Sequence[Word], ...], bool]:

@@ -58,7 +58,14 @@ class Answers:
     ) -> None:
         self.clips: PostedClips | None = None
         self.active_at = clock()
-        self.remarks = Remarks(means, place, player, wake=wake, may_speak=lambda: floor.is_quiet and not floor.is_heard)
+        self.remarks = Remarks(
+            means,
+            place,
+            player,
+            wake=wake,
+            may_speak=lambda: floor.is_quiet and not floor.is_heard,
+            used=measures.used,
+        )
         self._means = means
         self._place = place
         self._presence = presence

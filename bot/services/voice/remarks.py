@@ -3,13 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import aclosing
 from itertools import count
 
+from bot.domain.answer import Usage
 from bot.domain.errors import ProviderError
-from bot.domain.media import AudioChunk
-from bot.domain.role import Role
-from bot.pipeline.aloud import closing
-from bot.providers.base import SpeechRequest
+from bot.pipeline.speaking import voiced
 from bot.services.voice.means import Means
 from bot.services.voice.place import Place
 from bot.services.voice.voicing import slices
@@ -36,12 +35,14 @@ class Remarks:
         *,
         wake: Callable[[], None],
         may_speak: Callable[[], bool],
+        used: Callable[[list[Usage]], None],
     ) -> None:
         self._means = means
         self._place = place
         self._player = player
         self._wake = wake
         self._may_speak = may_speak
+        self._used = used
         self._numbers = count(1)
         self._generation: int | None = None
         self._frames: dict[str, list[bytes]] = {}
@@ -96,14 +97,12 @@ class Remarks:
         crew = self._place.crew
         encoder = self._means.encoder()
         frames: list[bytes] = []
-        request = SpeechRequest(text=text, voice=crew.voice, language=crew.voice_language or crew.answer_language)
         try:
-            async with crew.gates[Role.SPEECH], closing(crew.synthesizer.speak(request)) as items:
-                async for item in items:
-                    if isinstance(item, AudioChunk):
-                        for piece in slices(item):
-                            frames += encoder.add(piece)
-                            await asyncio.sleep(0)
+            async with aclosing(voiced(crew, text, used=self._used, noticed=lambda _notice: None)) as sound:
+                async for chunk in sound:
+                    for piece in slices(chunk):
+                        frames += encoder.add(piece)
+                        await asyncio.sleep(0)
             frames += encoder.end()
         except ProviderError as error:
             log.warning("a remark was not spoken: %s", error.code)

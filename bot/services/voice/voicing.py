@@ -3,19 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import aclosing
 
 from bot.domain.errors import ProviderError
 from bot.domain.events import Stage
 from bot.domain.media import AudioChunk
-from bot.domain.role import Role
 from bot.domain.timeline import NoticeCode
 from bot.domain.voice import FRAME_SECONDS
 from bot.pipeline import notices
-from bot.pipeline.aloud import closing
 from bot.pipeline.crew import Crew
 from bot.pipeline.run import Run
 from bot.pipeline.sentences import SpokenText
-from bot.providers.base import SpeechEnd, SpeechRequest
+from bot.pipeline.speaking import voiced
 from bot.services.voice.means import EncodesFrames, MakesEncoders
 from bot.voice.heard_words import SaidSentence, heard
 from bot.voice.player import Played, Player
@@ -192,24 +191,14 @@ class Voicing:
         self._held.append([])
         if not words:
             return
-        request = SpeechRequest(
-            text=words, voice=self._crew.voice, language=self._crew.voice_language or self._crew.answer_language
-        )
-        async with self._crew.gates[Role.SPEECH]:
-            try:
-                async with closing(self._crew.synthesizer.speak(request)) as items:
-                    async for item in items:
-                        match item:
-                            case AudioChunk():
-                                self._run.audio(item)
-                                await self._encode(number, item, encoder)
-                            case SpeechEnd():
-                                self._run.used([item.usage])
-                            case _:
-                                self._run.notice(item)
-            except ProviderError as error:
-                log.warning("job %s: a sentence was not spoken: %s", self._run.job_id, error.code)
-                self._unvoiced += 1
+        try:
+            async with aclosing(voiced(self._crew, words, used=self._run.used, noticed=self._run.notice)) as sound:
+                async for chunk in sound:
+                    self._run.audio(chunk)
+                    await self._encode(number, chunk, encoder)
+        except ProviderError as error:
+            log.warning("job %s: a sentence was not spoken: %s", self._run.job_id, error.code)
+            self._unvoiced += 1
         self._add(number, encoder.end())
 
     async def _encode(self, number: int, chunk: AudioChunk, encoder: EncodesFrames) -> None:

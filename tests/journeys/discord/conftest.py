@@ -102,6 +102,12 @@ def general(club: Guild) -> Channel:
 
 
 @pytest.fixture
+def lounge(club: Guild) -> Channel:
+    """A voice channel."""
+    return club.voice_channel("Lounge")
+
+
+@pytest.fixture
 def anna(club: Guild) -> Person:
     """A member without any office."""
     return club.member("Anna")

@@ -14,10 +14,9 @@ from sqlalchemy import select
 from bot.database.engine import open_database
 from bot.database.tables import TurnRow
 from bot.database.where import Where
-from tests import clips
 from tests.databases import holds
+from tests.journeys.discord.calling import LONG, agrees, answer, come, notices_in, spoken
 from tests.journeys.discord.conftest import StartBot
-from tests.journeys.discord.test_voice_calls import agrees, answer, come, notices_in
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, Message, Person
 from tests.simulator.discord_voice import sound
 from tests.simulator.openai_server import HonestMind, OpenAIEmulator
@@ -25,7 +24,6 @@ from tests.simulator.openai_server.sound import SPEECH_RATE_HZ
 
 QUESTION = "Kibitz, what colour is the sign?"
 ANSWER = "It is red."
-LONG = " ".join(f"This is sentence number {number} of a long story." for number in range(20))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,17 +41,10 @@ async def discord() -> AsyncIterator[DiscordServer]:
         yield server
 
 
-@pytest.fixture
-def lounge(club: Guild) -> Channel:
-    return club.voice_channel("Lounge")
-
-
 @pytest.fixture(scope="module")
 def question(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """Somebody who asks what colour the sign is: PCM."""
-    path = tmp_path_factory.mktemp("voices") / "question.wav"
-    clips.speech(QUESTION, path)
-    return sound.read_wave(path)
+    return spoken(QUESTION, tmp_path_factory.mktemp("voices"))
 
 
 async def turns(data: Path) -> list[Kept]:

@@ -5,21 +5,16 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.discord_io.client import KibitzClient
+from tests.journeys.discord.calling import LISTENING, agrees, answer, come, notice_in, notices_in
 from tests.journeys.discord.conftest import StartBot
 from tests.journeys.discord.eyes import words
 from tests.journeys.discord.held import held
 from tests.journeys.discord.talking import agree
-from tests.simulator.discord_server import Channel, DiscordServer, Guild, ImpossibleError, Message, Person
-from tests.simulator.discord_voice import Speaker, sound
+from tests.simulator.discord_server import Channel, DiscordServer, Guild, ImpossibleError, Person
+from tests.simulator.discord_voice import sound
 from tests.simulator.openai_server import OpenAIEmulator
 
-LISTENING = "🎙️ **I am listening in this channel.**"
 NOBODY = "👂 I hear: nobody yet"
-
-
-@pytest.fixture
-def lounge(club: Guild) -> Channel:
-    return club.voice_channel("Lounge")
 
 
 @pytest.fixture
@@ -40,41 +35,6 @@ async def kibitz(start: StartBot, club: Guild) -> AsyncIterator[KibitzClient]:
     """The bot, online."""
     async with start() as client:
         yield client
-
-
-def notice_in(discord: DiscordServer, channel: Channel) -> Message:
-    """The one message that says that the bot listens, or has left."""
-    [notice] = notices_in(discord, channel)
-    return notice
-
-
-def notices_in(discord: DiscordServer, channel: Channel) -> list[Message]:
-    """What everybody there sees of the bot."""
-    return [post for post in discord.bot.messages(in_=channel) if not post.deleted and post.ephemeral_for is None]
-
-
-async def answer(person: Person, command: str, to: Channel, **options: object) -> str:
-    """What a command says to who used it, and to nobody else."""
-    asked = await person.slash(command, to=to, **options)
-
-    def is_theirs(message: Message) -> bool:
-        return message.ephemeral_for is person and bool(message.content)
-
-    return (await person.world.witness.reply(asked, settled=is_theirs)).content
-
-
-async def agrees(person: Person, notice: Message, button: str = "Hear me") -> str:
-    """Press a button under the notice, and read what that means."""
-    pressed = await person.press(notice, button)
-    return (await person.world.witness.reply(pressed, settled=lambda reply: bool(reply.content))).content
-
-
-async def come(discord: DiscordServer, person: Person, channel: Channel) -> tuple[Speaker, Message]:
-    """Go into a voice channel and call the bot; gives what the person speaks with, and the notice."""
-    speaker = await person.join_voice(channel)
-    assert (await answer(person, "voice join", channel)).startswith(f"I am in {channel.mention}.")
-    await channel.call.settled()
-    return speaker, notice_in(discord, channel)
 
 
 @pytest.mark.usefixtures("kibitz")

@@ -4,15 +4,12 @@ import asyncio
 
 import pytest
 
-from tests import clips
+from tests.journeys.discord.calling import LISTENING, LONG, agrees, answer, come, notices_in, spoken
 from tests.journeys.discord.conftest import MakeClip, StartBot
-from tests.journeys.discord.test_voice_calls import LISTENING, agrees, answer, come, notices_in
-from tests.simulator.discord_server import Channel, DiscordServer, Guild, Person
-from tests.simulator.discord_voice import sound
+from tests.simulator.discord_server import Channel, DiscordServer, Person
 from tests.simulator.openai_server import ChatCall, HonestMind, OpenAIEmulator
 
 QUESTION = "What colour is the sign?"
-LONG = " ".join(f"This is sentence number {number} of a long story." for number in range(20))
 
 
 @pytest.fixture
@@ -21,17 +18,10 @@ async def discord():
         yield server
 
 
-@pytest.fixture
-def lounge(club: Guild) -> Channel:
-    return club.voice_channel("Lounge")
-
-
 @pytest.fixture(scope="module")
 def question(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """Somebody who asks what colour the sign is: PCM."""
-    path = tmp_path_factory.mktemp("voices") / "question.wav"
-    clips.speech(QUESTION, path)
-    return sound.read_wave(path)
+    return spoken(QUESTION, tmp_path_factory.mktemp("voices"))
 
 
 def replies(call: ChatCall) -> str:
