@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import cached_property
 
 LONGEST_TEXT = 4_000
 """Characters of a text that are looked at; nobody says more in one breath."""
@@ -47,8 +48,16 @@ class Phrases:
     """A list of phrases that tells whether a text consists of nothing else."""
 
     def __init__(self, *phrases: str) -> None:
-        self._phrases = frozenset(words for phrase in phrases if (words := words_of(phrase)))
-        self._longest = max(map(len, self._phrases), default=0)
+        self._texts = phrases
+
+    @cached_property
+    def _phrases(self) -> frozenset[tuple[str, ...]]:
+        """As words; worked out with the first text, since most processes hear nobody."""
+        return frozenset(words for text in self._texts if (words := words_of(text)))
+
+    @cached_property
+    def _longest(self) -> int:
+        return max(map(len, self._phrases), default=0)
 
     def lengths_at(self, words: tuple[str, ...], start: int) -> list[int]:
         """How long the phrases are that begin at this word, the longest first."""
@@ -56,10 +65,7 @@ class Phrases:
         return [length for length in range(most, 0, -1) if words[start : start + length] in self._phrases]
 
     def __or__(self, other: "Phrases") -> "Phrases":
-        both = Phrases()
-        both._phrases = self._phrases | other._phrases
-        both._longest = max(self._longest, other._longest)
-        return both
+        return Phrases(*self._texts, *other._texts)
 
     def __contains__(self, words: tuple[str, ...]) -> bool:
         return words in self._phrases
