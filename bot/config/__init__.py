@@ -1,6 +1,8 @@
 """Settings: read from config.toml and the environment, checked, completed by a preset."""
 
 from bot.config.loading import load_settings
+from bot.config.plugin_check import plugin_settings
+from bot.config.plugins import PluginSettings, PluginsSettings, PluginTable
 from bot.config.presets import PRESETS
 from bot.config.running import DataSettings, DiscordSettings, JobSettings
 from bot.config.settings import (
@@ -31,6 +33,9 @@ __all__ = [
     "MediaSettings",
     "ModelSettings",
     "OfflineSettings",
+    "PluginSettings",
+    "PluginTable",
+    "PluginsSettings",
     "RoleSettings",
     "SettingShown",
     "Settings",
@@ -38,4 +43,5 @@ __all__ = [
     "TranscriptSettings",
     "WorkspaceSettings",
     "load_settings",
+    "plugin_settings",
 ]

@@ -37,38 +37,37 @@ def check(setting: Setting, raw: object, *, typed: bool) -> Any:
         if typed:
             checked = model.model_validate_json(json.dumps({name: raw}, default=str), strict=True)
         else:
-            checked = model.model_validate({name: _listed(setting, str(raw).strip())})
+            text = str(raw).strip()
+            is_list = get_origin(model.model_fields[name].annotation) is tuple
+            checked = model.model_validate({name: listed(text) if is_list else text})
     except ValidationError as error:
         details = error.errors(include_input=False, include_url=False)[0]
-        raise _refusal(setting, raw, details["type"], details.get("ctx", {})) from None
+        description = model.model_fields[name].description
+        wanted = f"Wanted: {description}." if description else "See config.toml and .env.example."
+        raise refusal(raw, details["type"], details.get("ctx", {}), wanted=wanted) from None
     return getattr(checked, name)
 
 
-def _listed(setting: Setting, raw: str) -> str | list[object]:
+def listed(text: str) -> str | list[object]:
     """A list in a variable: JSON, or words with commas between them."""
-    section, name = setting
-    if get_origin(READABLE[section].model_fields[name].annotation) is not tuple:
-        return raw
-    if raw.startswith("["):
+    if text.startswith("["):
         try:
-            return json.loads(raw)
+            return json.loads(text)
         except json.JSONDecodeError:
-            return raw
-    return [word.strip() for word in raw.split(",") if word.strip()]
+            return text
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _refusal(setting: Setting, raw: object, kind: str, context: dict[str, Any]) -> ValueRefusedError:
-    section, name = setting
+def refusal(raw: object, kind: str, context: dict[str, Any], *, wanted: str) -> ValueRefusedError:
+    """What pydantic says is wrong, in our words; `wanted` is the remedy where there is no nearer one."""
     if kind in {"literal_error", "enum"}:
         choices = tuple(re.findall(r"'([^']*)'", str(context.get("expected", ""))))
         meant = closest(raw.strip().casefold(), choices) if isinstance(raw, str) else None
         remedy = f'Did you mean "{meant}"?' if meant else f"Choose one of {', '.join(choices)}."
         return ValueRefusedError("is not one of the choices.", remedy)
-    field = READABLE[section].model_fields[name]
-    remedy = f"Wanted: {field.description}." if field.description else "See config.toml and .env.example."
     if kind == "value_error":
-        return ValueRefusedError(str(context["error"]), remedy)
-    return ValueRefusedError(_sentence(kind, context), remedy)
+        return ValueRefusedError(str(context["error"]), wanted)
+    return ValueRefusedError(_sentence(kind, context), wanted)
 
 
 def _sentence(kind: str, context: dict[str, Any]) -> str:
@@ -99,6 +98,10 @@ _KINDS = {
     "string": "is not text in quotes.",
     "path": "is not a path in quotes.",
     "tuple": "is not a list in brackets.",
+    "list": "is not a list in brackets.",
+    "mapping": "is not a table.",
+    "dict": "is not a table.",
+    "model": "is not a table.",
 }
 
 _NUMBERS: frozenset[object] = frozenset({int, float})

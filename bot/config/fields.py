@@ -105,3 +105,8 @@ class Section(BaseModel):
     """A table of config.toml."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True)
+
+
+def is_secret(annotation: object) -> bool:
+    """Whether a field of this type may only come from the environment or a secret file."""
+    return "SecretStr" in str(annotation)

@@ -8,12 +8,19 @@ from typing import cast
 
 from bot.config.layers import Entry, Layer, take
 from bot.config.names import CONFIG_VARIABLE
+from bot.config.plugins import PluginTable, PluginValue
 from bot.config.presets import PRESETS
 from bot.config.servers import Given, choose_preset, settle_roles
 from bot.config.settings import Settings
 from bot.config.shards import shard_problems
 from bot.config.toml_file import read_file
-from bot.config.variables import dotenv_variables, environment_variables, mounted_secrets, read_variables
+from bot.config.variables import (
+    dotenv_variables,
+    environment_variables,
+    mounted_secrets,
+    read_plugin_variables,
+    read_variables,
+)
 from bot.domain.errors import SettingsError, SettingsProblem
 
 SECRETS_FOLDER = Path("/run/secrets")
@@ -43,13 +50,19 @@ def load_settings(
     argument: Given = {}
     if preset is not None:
         argument = take(("models", "preset"), preset, place="argument", label="--preset", problems=problems)
+    spoken = (
+        tuple(environment_variables(environ)),
+        tuple(dotenv_variables(dotenv, problems)),
+        tuple(mounted_secrets(secrets_folder, problems)),
+    )
+    plugin_values: list[PluginValue] = []
     layers: tuple[Given, ...] = (
         argument,
-        read_variables(environment_variables(environ), problems),
-        read_variables(dotenv_variables(dotenv, problems), problems),
-        read_variables(mounted_secrets(secrets_folder, problems), problems),
-        read_file(path, problems),
+        *(read_variables(variables, problems) for variables in spoken),
+        read_file(path, problems, plugin_values),
     )
+    for variables in reversed(spoken):
+        plugin_values.extend(read_plugin_variables(variables, problems))
     choice = choose_preset(_merged(layers))
     filled = {
         (section, name): Entry(value=value, source=f"preset {choice.name}")
@@ -67,6 +80,10 @@ def load_settings(
         sources={f"{section}.{name}": entry.source for (section, name), entry in _merged(layers).items()},
         statements=statements,
         preset_reason=choice.reason,
+        plugin_tables={
+            name: PluginTable(name=name, values=tuple(value for value in plugin_values if value.path[0] == name))
+            for name in dict.fromkeys(value.path[0] for value in plugin_values)
+        },
     )
 
 

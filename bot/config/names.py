@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
 
-from bot.config.fields import Key, Section, ServerAddress
-from bot.config.settings import SECTIONS, is_secret
+from bot.config.fields import Key, Section, ServerAddress, is_secret
+from bot.config.plugins import is_plugin_name
+from bot.config.settings import SECTIONS
 
 Setting = tuple[str, str]
 """Section and name."""
@@ -33,12 +34,26 @@ CUSTOMARY: dict[str, Setting] = {
 
 PREFIX = "KIBITZ_"
 CONFIG_VARIABLE = "KIBITZ_CONFIG"
+_PLUGINS = f"{PREFIX}plugins".lower()
 
 
 def variable_of(setting: Setting) -> str:
     """The environment variable of a setting."""
     section, name = setting
     return f"{PREFIX}{section}__{name}".upper()
+
+
+def plugin_variable_of(path: Iterable[str]) -> str:
+    """The environment variable of a plugin's setting: the plugin, the field, and names of tables inside it."""
+    return "__".join((_PLUGINS, *path)).upper()
+
+
+def plugin_path_of(variable: str) -> tuple[str, ...] | None:
+    """The reverse; None: it names nothing of a plugin."""
+    first, *path = variable.lower().split("__")
+    if first != _PLUGINS or len(path) < 2 or not is_plugin_name(path[0]):
+        return None
+    return tuple(path) if all(part and part.strip("_") == part for part in path) else None
 
 
 SETTING_NAMES: dict[Setting, None] = {
@@ -85,6 +100,13 @@ def probably_meant(variable: str) -> str | None:
     if "__" in rest and get_close_matches(prefix, [PREFIX.rstrip("_")], cutoff=0.75):
         return closest(f"{PREFIX}{rest}", VARIABLES)
     return None
+
+
+def plugin_variable_meant(variable: str) -> str | None:
+    """The variable of a plugin's setting that this one is a slip of: KIBITZ_PLUGIN__FOCUS__OBJECTS. None: of none."""
+    first, *path = variable.lower().split("__")
+    meant = plugin_variable_of(path)
+    return meant if get_close_matches(first, [_PLUGINS], cutoff=0.9) and plugin_path_of(meant) else None
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:

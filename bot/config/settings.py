@@ -17,7 +17,9 @@ from bot.config.fields import (
     ServerAddress,
     TesseractLanguage,
     Words,
+    is_secret,
 )
+from bot.config.plugins import PluginsSettings, PluginTable
 from bot.config.running import DataSettings, DiscordSettings, JobSettings, MemorySettings
 from bot.config.voice import VoiceSettings
 from bot.domain.answer import AnswerMode
@@ -214,10 +216,12 @@ class Settings(BaseSettings):
     memory: MemorySettings = MemorySettings()
     voice: VoiceSettings = VoiceSettings()
     jobs: JobSettings = JobSettings()
+    plugins: PluginsSettings = PluginsSettings()
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict[str, str])
     _statements: tuple[str, ...] = PrivateAttr(default=())
     _preset_reason: str = PrivateAttr(default="built without a configuration")
+    _plugin_tables: dict[str, PluginTable] = PrivateAttr(default_factory=dict[str, PluginTable])
 
     @classmethod
     def settings_customise_sources(
@@ -241,12 +245,25 @@ class Settings(BaseSettings):
         """Why `models.preset` is what it is, as half a sentence."""
         return self._preset_reason
 
-    def with_origin(self, *, sources: Mapping[str, str], statements: tuple[str, ...], preset_reason: str) -> "Settings":
+    @property
+    def plugin_tables(self) -> Mapping[str, PluginTable]:
+        """What is set for each plugin, whether it runs or not, unchecked; `plugin_settings` checks it."""
+        return self._plugin_tables
+
+    def with_origin(
+        self,
+        *,
+        sources: Mapping[str, str],
+        statements: tuple[str, ...],
+        preset_reason: str,
+        plugin_tables: Mapping[str, PluginTable],
+    ) -> "Settings":
         """The same settings, knowing where each value came from."""
         loaded = self.model_copy()
         loaded._sources = dict(sources)
         loaded._statements = statements
         loaded._preset_reason = preset_reason
+        loaded._plugin_tables = dict(plugin_tables)
         return loaded
 
     def role(self, role: Role) -> RoleSettings:
@@ -262,7 +279,9 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """Every secret in clear, for cutting them out of logs."""
         found = (getattr(getattr(self, section), name) for section, name in _secret_settings())
-        return tuple(dict.fromkeys(secret.get_secret_value() for secret in found if secret is not None))
+        ours = (secret.get_secret_value() for secret in found if secret is not None)
+        theirs = (secret for table in self.plugin_tables.values() for secret in table.secrets())
+        return tuple(dict.fromkeys((*ours, *theirs)))
 
     def describe(self) -> tuple[SettingShown, ...]:
         """Every setting in the order of config.toml, with the place its value came from."""
@@ -282,11 +301,6 @@ def _secret_settings() -> Iterator[tuple[str, str]]:
         for name, field in model.model_fields.items():
             if is_secret(field.annotation):
                 yield section, name
-
-
-def is_secret(annotation: object) -> bool:
-    """Whether a field of this type may only come from the environment or a secret file."""
-    return "SecretStr" in str(annotation)
 
 
 def _shown(value: object, *, secret: bool) -> str:

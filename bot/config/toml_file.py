@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from bot.config.layers import Entry, shown_path, take, text_of
-from bot.config.names import FILE_SETTINGS, SECRETS, Setting, closest, variable_of
+from bot.config.names import FILE_SETTINGS, SECRETS, Setting, closest, plugin_variable_of, variable_of
+from bot.config.plugins import PluginValue, is_plugin_name, is_secret_path, secrets_in
 from bot.config.secrets import SECRET, SECRET_NAME
 from bot.domain.errors import SettingsProblem
 
@@ -16,8 +17,8 @@ _MOVE_IT = (
 )
 
 
-def read_file(path: Path, problems: list[SettingsProblem]) -> dict[Setting, Entry]:
-    """The settings of a TOML file; whatever is wrong with it is added to `problems`."""
+def read_file(path: Path, problems: list[SettingsProblem], plugin_values: list[PluginValue]) -> dict[Setting, Entry]:
+    """The settings of a TOML file; whatever is wrong with it is added to `problems`, tables of plugins to the other."""
     shown = shown_path(path)
     text = text_of(path, shown, problems)
     if text is None:
@@ -37,6 +38,7 @@ def read_file(path: Path, problems: list[SettingsProblem]) -> dict[Setting, Entr
         return {}
     places = _lines_of(text)
     entries: dict[Setting, Entry] = {}
+    tables: dict[str, object] = {}
     for section, value in document.items():
         table = cast("dict[str, Any]", value) if isinstance(value, dict) else None
         if (table is None or section not in FILE_SETTINGS) and places[section,] not in leaked:
@@ -49,9 +51,27 @@ def read_file(path: Path, problems: list[SettingsProblem]) -> dict[Setting, Entr
             if name in FILE_SETTINGS.get(section, ()):
                 label = f"[{section}] {name}"
                 entries |= take((section, name), raw, place=where, label=label, problems=problems, typed=True)
+            elif section == "plugins" and isinstance(raw, dict) and is_plugin_name(name):
+                tables[name] = raw
             elif section in FILE_SETTINGS or SECRET_NAME.search(name):
-                problems.append(_unknown_name(where, section, name))
+                problems.append(_unknown_name(where, section, name, is_table=isinstance(raw, dict)))
+    for names, raw in _leaves(tables):
+        line = places["plugins", *names]
+        if line not in leaked:
+            plugin_values.extend(_plugin_value(names, raw, f"{shown}, line {line}", problems))
     return entries
+
+
+def _plugin_value(
+    path: tuple[str, ...], raw: object, where: str, problems: list[SettingsProblem]
+) -> Iterator[PluginValue]:
+    """The value, unless it is empty, which means: not set here; or a secret, which is added to `problems`."""
+    is_named = is_secret_path(path[1:])
+    if is_named or any(True for _ in secrets_in(raw, is_named=False)):
+        what = f"[plugins.{'.'.join(path[:-1])}] {path[-1]} {'is' if is_named else 'holds'} a secret."
+        problems.append(_leak(where, what, f" as {plugin_variable_of(path)}"))
+    elif raw != [] and not (isinstance(raw, str) and not raw.strip()):
+        yield PluginValue(path=path, raw=raw, place=where)
 
 
 def _unknown_section(where: str, section: str, *, is_table: bool) -> SettingsProblem:
@@ -71,13 +91,15 @@ def _unknown_section(where: str, section: str, *, is_table: bool) -> SettingsPro
     return SettingsProblem(where=where, what=f"[{section}] is not a section.", remedy=remedy)
 
 
-def _unknown_name(where: str, section: str, name: str) -> SettingsProblem:
+def _unknown_name(where: str, section: str, name: str, *, is_table: bool) -> SettingsProblem:
     if (section, name) in SECRETS:
         return _leak(where, f"[{section}] {name} is a secret.", f" as {variable_of((section, name))}")
     if SECRET_NAME.search(name):
         return _leak(where, f"[{section}] {name} looks like a secret.", "")
     homes = [home for home, names in FILE_SETTINGS.items() if name in names]
-    if meant := closest(name, FILE_SETTINGS[section]):
+    if is_table and section == "plugins":
+        remedy = "Names of plugins are lower-case letters, digits and single underscores."
+    elif meant := closest(name, FILE_SETTINGS[section]):
         remedy = f"Did you mean {meant}?"
     elif homes:
         remedy = f"{name} belongs under [{'] or ['.join(homes)}]."
@@ -118,3 +140,12 @@ def _paths(table: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tu
         yield (*above, name)
         if isinstance(value, dict):
             yield from _paths(cast("dict[str, Any]", value), (*above, name))
+
+
+def _leaves(table: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Every value that is no table, by path."""
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _leaves(cast("dict[str, Any]", value), (*above, name))
+        else:
+            yield (*above, name), value

@@ -17,8 +17,11 @@ from bot.config.names import (
     VARIABLES,
     Setting,
     closest,
+    plugin_path_of,
+    plugin_variable_meant,
     probably_meant,
 )
+from bot.config.plugins import PluginValue, is_secret_path
 from bot.domain.errors import SettingsProblem
 
 _ENVIRONMENT = "environment"
@@ -35,11 +38,16 @@ class Variable:
 
 
 def read_variables(variables: Iterable[Variable], problems: list[SettingsProblem]) -> dict[Setting, Entry]:
-    """The settings among some variables; misspelt ones of ours are added to `problems`, foreign ones are left alone."""
+    """The settings among some variables; misspelt ones of ours are added to `problems`.
+
+    Foreign ones are left alone, and so are those of plugins.
+    """
     entries: dict[Setting, Entry] = {}
     taken: dict[Setting, str] = {}
     for variable in variables:
         name = variable.name.upper()
+        if plugin_path_of(name):
+            continue
         setting = VARIABLES.get(name) or FILE_VARIABLES.get(name)
         if setting is None:
             problems.extend(_misspelt(variable, name))
@@ -59,6 +67,25 @@ def read_variables(variables: Iterable[Variable], problems: list[SettingsProblem
             text = read
         entries |= take(setting, text, place=variable.place, label=variable.name, problems=problems)
     return entries
+
+
+def read_plugin_variables(variables: Iterable[Variable], problems: list[SettingsProblem]) -> Iterator[PluginValue]:
+    """The settings of plugins among some variables; secret files are read by the name of their setting."""
+    taken: dict[tuple[str, ...], str] = {}
+    for variable in variables:
+        path = plugin_path_of(variable.name)
+        if path is None or not variable.text.strip():
+            continue
+        text: str | None = variable.text
+        field_path = (*path[:-1], path[-1].removesuffix("_file"))
+        if field_path != path and is_secret_path(field_path[1:]):
+            path, text = field_path, _secret_of(Path(variable.text.strip()), variable, problems)
+        if path in taken:
+            what = f"{variable.name} and {taken[path]} set the same thing."
+            problems.append(SettingsProblem(where=variable.place, what=what, remedy="Keep one of them."))
+        elif text is not None:
+            yield PluginValue(path=path, raw=text.strip(), place=variable.place, variable=variable.name)
+        taken[path] = variable.name
 
 
 def environment_variables(environ: Mapping[str, str]) -> Iterator[Variable]:
@@ -90,7 +117,7 @@ def mounted_secrets(folder: Path, problems: list[SettingsProblem]) -> Iterator[V
     for path in sorted(folder.iterdir()):
         name = path.name.upper()
         variable = Variable(name=path.name, text="", place=shown_path(folder))
-        if VARIABLES.get(name) in SECRETS:
+        if VARIABLES.get(name) in SECRETS or is_secret_path((plugin_path_of(name) or ())[1:]):
             text = _secret_of(path, variable, problems)
             if text is not None:
                 yield Variable(name=path.name, text=text, place=variable.place)
@@ -128,7 +155,8 @@ def _misspelt(variable: Variable, name: str) -> Iterator[SettingsProblem]:
             yield SettingsProblem(where=variable.place, what=what, remedy="Set it in the environment itself.")
         return
     ours = name.startswith(PREFIX)
-    meant = closest(name, (*VARIABLES, *FILE_VARIABLES, CONFIG_VARIABLE)) if ours else probably_meant(name)
+    meant = plugin_variable_meant(name)
+    meant = meant or (closest(name, (*VARIABLES, *FILE_VARIABLES, CONFIG_VARIABLE)) if ours else probably_meant(name))
     if ours or meant:
         remedy = f"Did you mean {meant}?" if meant else "config.toml lists every setting."
         yield SettingsProblem(where=variable.place, what=f"{variable.name} is not a setting.", remedy=remedy)
