@@ -1,6 +1,7 @@
 """Languages: what people read, said in theirs."""
 
 from bot.locales.catalogue import Catalogue, catalogue
+from bot.locales.contributed import contribute, withdraw
 from bot.locales.names import language_name
 
-__all__ = ["Catalogue", "catalogue", "language_name"]
+__all__ = ["Catalogue", "catalogue", "contribute", "language_name", "withdraw"]

@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from gettext import GNUTranslations, NullTranslations
+from gettext import NullTranslations
 from importlib.resources import files
-from io import BytesIO
 
 from babel import Locale
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 
 from bot.domain.sentence import Sentence
+from bot.locales import po
+from bot.locales.contributed import Contributed, language_of
 
 DOMAIN = "kibitz"
 ENGLISH = "en"
@@ -48,19 +47,16 @@ class Catalogue:
 
 
 def catalogue(locale: str | None) -> Catalogue:
-    """The sentences for a locale such as "zh-TW" or "en-GB"; English for one without translations and for None."""
-    language = (locale or ENGLISH).replace("_", "-").partition("-")[0].lower()
-    return _load(TRANSLATED.get(language, ENGLISH))
+    """The sentences for a locale such as "zh-TW" or "en-GB"; English where neither we nor a plugin have others."""
+    return _load(language_of(locale or ENGLISH))
 
 
 @lru_cache
-def _load(name: str) -> Catalogue:
-    locale = Locale.parse(name)
-    if name == ENGLISH:
-        return Catalogue(locale=locale, translations=NullTranslations())
-    source = files("bot.locales").joinpath(name, "LC_MESSAGES", f"{DOMAIN}.po")
-    compiled = BytesIO()
-    with source.open("rb") as written:
-        write_mo(compiled, read_po(written, locale=locale))
-    compiled.seek(0)
-    return Catalogue(locale=locale, translations=GNUTranslations(compiled))
+def _load(language: str) -> Catalogue:
+    name = TRANSLATED.get(language, ENGLISH)
+    locale, translations = Locale.parse(name), NullTranslations()
+    if name != ENGLISH:
+        with files("bot.locales").joinpath(name, "LC_MESSAGES", f"{DOMAIN}.po").open("rb") as written:
+            translations = po.translations(po.read(written, locale))
+    translations.add_fallback(Contributed(language))
+    return Catalogue(locale=locale, translations=translations)
