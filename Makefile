@@ -2,8 +2,10 @@
 # With another Python: make test PYTHON=python3.13
 
 PYTHON ?= python3
-PYTEST_ARGS ?= -n auto --dist loadfile
+PYTEST_ARGS ?= -n auto --dist loadfile --no-loadscope-reorder
 export PYTHON
+# Or each of the many processes that tests start compiles every library again, for five seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 python := .venv/bin/python
 

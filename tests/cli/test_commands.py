@@ -6,28 +6,26 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests import clips
+from tests.cli.forks import ROOT, Forks
 
-ROOT = Path(__file__).parents[2]
 SLIDES = [("Page one", "this is the first page"), ("Meeting at nine", "the meeting starts at nine in the morning")]
 
 
-def kibitz(
-    *arguments: str | Path, cwd: Path = ROOT, stdin: bytes = b"", **settings: str
-) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "bot", *map(str, arguments)],
-        cwd=cwd,
-        env=environment(**settings),
-        input=stdin,
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
+Kibitz = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+@pytest.fixture
+def kibitz(forks: Forks) -> Kibitz:
+    def run(*arguments: str | Path, **settings: str) -> subprocess.CompletedProcess[bytes]:
+        return forks.run(*arguments, cwd=ROOT, env=environment(**settings))
+
+    return run
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -45,7 +43,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_ask_streams_the_answer_writes_the_voice_and_logs_events(clip: Path, tmp_path: Path) -> None:
+def test_ask_streams_the_answer_writes_the_voice_and_logs_events(kibitz: Kibitz, clip: Path, tmp_path: Path) -> None:
     voice, events = tmp_path / "answer.ogg", tmp_path / "events.jsonl"
     events.write_text('{"event": "kept"}\n')
     done = kibitz("ask", clip, "What did the sign say when someone said nine?", "--voice", voice, "--events", events)
@@ -66,7 +64,7 @@ def test_ask_streams_the_answer_writes_the_voice_and_logs_events(clip: Path, tmp
     assert "nine" not in said
 
 
-def test_ask_json_is_one_object(clip: Path) -> None:
+def test_ask_json_is_one_object(kibitz: Kibitz, clip: Path) -> None:
     done = kibitz("ask", clip, "What happens?", "--json", "--preset", "offline")
     told = json.loads(done.stdout)
     for name in ("answer", "timeline", "notices", "models", "tokens", "cost", "timings"):
@@ -79,21 +77,29 @@ def test_ask_json_is_one_object(clip: Path) -> None:
 
 
 def test_a_clip_may_come_through_a_pipe(clip: Path, tmp_path: Path) -> None:
-    done = kibitz("timeline", "-", stdin=clip.read_bytes(), KIBITZ_WORKSPACE__DIRECTORY=str(tmp_path / "jobs"))
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", "timeline", "-"],
+        cwd=ROOT,
+        env=environment(KIBITZ_WORKSPACE__DIRECTORY=str(tmp_path / "jobs")),
+        input=clip.read_bytes(),
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert "Page one" in done.stdout.decode()
     assert list((tmp_path / "jobs").iterdir()) == []
 
 
 @pytest.mark.parametrize(("form", "start"), [("json", "{"), ("vtt", "WEBVTT")])
-def test_timeline_formats(form: str, start: str, clip: Path) -> None:
+def test_timeline_formats(kibitz: Kibitz, form: str, start: str, clip: Path) -> None:
     done = kibitz("timeline", clip, "--format", form)
     assert done.returncode == 0, done.stderr
     assert done.stdout.decode().startswith(start)
     assert "nine" in done.stdout.decode().casefold()
 
 
-def test_storyboard_and_estimate(clip: Path, tmp_path: Path) -> None:
+def test_storyboard_and_estimate(kibitz: Kibitz, clip: Path, tmp_path: Path) -> None:
     assert kibitz("storyboard", clip, tmp_path / "board.png").returncode == 0
     assert (tmp_path / "board.png").read_bytes().startswith(b"\x89PNG")
     done = kibitz("estimate", clip, "--json", "--preset", "balanced", OPENAI_API_KEY="sk-never-used")
@@ -124,7 +130,9 @@ def test_storyboard_and_estimate(clip: Path, tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_what_is_wrong_is_named_and_ends_with_a_code(arguments: list[str], code: int, words: str) -> None:
+def test_what_is_wrong_is_named_and_ends_with_a_code(
+    kibitz: Kibitz, arguments: list[str], code: int, words: str
+) -> None:
     done = kibitz(*arguments)
     said = done.stderr.decode()
     assert done.returncode == code, said
@@ -133,7 +141,7 @@ def test_what_is_wrong_is_named_and_ends_with_a_code(arguments: list[str], code:
     assert done.stdout == b""
 
 
-def test_a_misspelt_setting_is_refused_with_a_suggestion(clip: Path) -> None:
+def test_a_misspelt_setting_is_refused_with_a_suggestion(kibitz: Kibitz, clip: Path) -> None:
     done = kibitz("ask", clip, KIBITZ_CAPTIONS__MODLES='["x"]', OPENAI_APIKEY="sk-secret-secret")
     said = done.stderr.decode()
     assert done.returncode == 2
@@ -142,21 +150,21 @@ def test_a_misspelt_setting_is_refused_with_a_suggestion(clip: Path) -> None:
     assert "sk-secret" not in said
 
 
-def test_doctor_says_what_is_wrong_with_a_dead_server() -> None:
+def test_doctor_says_what_is_wrong_with_a_dead_server(kibitz: Kibitz) -> None:
     done = kibitz("doctor", OPENAI_BASE_URL="http://127.0.0.1:9/v1", OPENAI_API_KEY="sk-x")
     assert done.returncode == 1
     assert "FAIL" in done.stdout.decode()
     assert "127.0.0.1" in done.stdout.decode()
 
 
-def test_doctor_is_content_offline() -> None:
+def test_doctor_is_content_offline(kibitz: Kibitz) -> None:
     done = kibitz("doctor", "--preset", "offline")
     assert done.returncode == 0, done.stdout
     assert "ffmpeg" in done.stdout.decode()
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_stopping_leaves_no_process_and_no_file(how: signal.Signals, tmp_path: Path) -> None:
+def test_stopping_leaves_no_process_and_no_file(kibitz: Kibitz, how: signal.Signals, tmp_path: Path) -> None:
     long = tmp_path / "long.mp4"
     clips.moving_clip(long, seconds=60)
     jobs = tmp_path / "jobs"
@@ -202,7 +210,7 @@ def test_waiting_for_a_pipe_can_be_stopped(how: signal.Signals, tmp_path: Path) 
     assert list(jobs.iterdir()) == []
 
 
-def test_a_file_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_utf8_is_refused(kibitz: Kibitz, tmp_path: Path) -> None:
     path = os.fsencode(tmp_path) + b"/bad\xff.mp4"
     Path(os.fsdecode(path)).write_bytes(b"x")
     done = kibitz("timeline", os.fsdecode(path))

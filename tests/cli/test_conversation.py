@@ -16,7 +16,8 @@ from sqlite3 import connect
 import pytest
 
 from tests import clips
-from tests.cli.test_commands import ROOT, environment
+from tests.cli.forks import ROOT, Forks
+from tests.cli.test_commands import environment
 from tests.simulator.openai_server import HonestMind, OpenAIEmulator
 
 Kibitz = Callable[..., subprocess.CompletedProcess[str]]
@@ -37,16 +38,12 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def kibitz(home: Path) -> Kibitz:
+def kibitz(forks: Forks, home: Path) -> Kibitz:
     def run(
         *arguments: str | Path, stdin: Path = Path(os.devnull), **settings: str
     ) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "bot", *map(str, arguments)]
-        with stdin.open("rb") as piped:
-            return subprocess.run(
-                command, cwd=home, env=environment(**settings), stdin=piped, capture_output=True, text=True,
-                timeout=120, check=False,
-            )  # fmt: skip
+        done = forks.run(*arguments, cwd=home, env=environment(**settings), stdin=stdin)
+        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run
 
@@ -226,7 +223,7 @@ def test_two_at_once_both_keep_theirs(talked: Kibitz, home: Path) -> None:
         assert database.execute("SELECT count(*) FROM turns").fetchone() == (3,)
 
 
-async def test_a_further_question_pays_for_its_answer_only(home: Path, clip: Path) -> None:
+async def test_a_further_question_pays_for_its_answer_only(kibitz: Kibitz, home: Path, clip: Path) -> None:
     green = home / "green.mp4"
     clips.colour_tone_clip(green, scenes=[("green", 550)], seconds=2.0, size=(320, 180))
 
@@ -237,13 +234,9 @@ async def test_a_further_question_pays_for_its_answer_only(home: Path, clip: Pat
             "KIBITZ_TRANSCRIPTS__MODELS": "whisper-1",
             "KIBITZ_OFFLINE__FALLBACK": "false",
         }
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bot", "ask", *arguments, "--conversation", "trip", cwd=home,
-            env=environment(**settings), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        said, errors = await asyncio.wait_for(process.communicate(), 120)
-        assert process.returncode == 0, errors
-        return said.decode()
+        done = await asyncio.to_thread(kibitz, "ask", *arguments, "--conversation", "trip", **settings)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     async with OpenAIEmulator(mind=HonestMind()) as cloud:
         await ask(cloud, os.fspath(clip), "What is it?")
