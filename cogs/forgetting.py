@@ -229,6 +229,7 @@ def _together(gone: list[Forgotten]) -> Forgotten:
         clips=frozenset(clip for one in gone for clip in one.clips),
         facts=sum(one.facts for one in gone),
         resting=sum(one.resting for one in gone),
+        records=sum(one.records for one in gone),
     )
 
 

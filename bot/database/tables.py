@@ -229,6 +229,24 @@ class SettingRow(Base):
     value: Mapped[str]
 
 
+class PluginRecordRow(Base):
+    """What a plugin keeps; `name` is the plugin's table, `version` that table's, `value` JSON."""
+
+    __tablename__ = "plugin_records"
+    __table_args__ = (Index(None, "plugin", "name", "server_id", "channel_id", "kept_at"),)
+
+    record_id: Mapped[int] = mapped_column(NUMBERED, primary_key=True, autoincrement=True)
+    plugin: Mapped[str]
+    name: Mapped[str]
+    version: Mapped[int]
+    server_id: Mapped[int | None]
+    channel_id: Mapped[int | None]
+    person_id: Mapped[int | None] = mapped_column(index=True)
+    job_id: Mapped[str | None] = mapped_column(index=True)
+    kept_at: Mapped[datetime] = mapped_column(index=True)
+    value: Mapped[str]
+
+
 class AskRow(Base):
     """Accepted work. `ask` holds the whole request until it is finished, then nothing."""
 

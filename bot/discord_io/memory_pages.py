@@ -10,7 +10,13 @@ from bot.domain.timeline import MomentKind
 from bot.locales import Catalogue
 
 _LONGEST_SNIPPET = 160
-_SIGNS = {MomentKind.SEEN: "👀", MomentKind.TEXT: "🔤", MomentKind.HEARD: "👂"}
+_SIGNS = {
+    MomentKind.SEEN: "👀",
+    MomentKind.TEXT: "🔤",
+    MomentKind.HEARD: "👂",
+    MomentKind.TONE: "🎭",
+    MomentKind.SOUND: "🔊",
+}
 
 
 def overview_page(overview: Overview, scope: Scope, words: Catalogue, *, days: int, is_opted_out: bool) -> str:
@@ -68,6 +74,7 @@ def forgotten_page(gone: Forgotten, words: Catalogue) -> str:
         (len(gone.jobs), lambda n: words.plural("{n} question", "{n} questions", n)),
         (len(gone.clips), lambda n: words.plural("{n} clip", "{n} clips", n)),
         (gone.facts, lambda n: words.plural("{n} pinned fact", "{n} pinned facts", n)),
+        (gone.records, lambda n: words.plural("{n} record of a plugin", "{n} records of plugins", n)),
         (
             gone.resting,
             lambda n: words.plural(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.domain.conversation import ClipRef, ConversationKey, Turn
+from bot.domain.records import HeldRecord
 from bot.domain.timeline import Moment
 
 
@@ -130,16 +131,17 @@ class Named:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
     """What went: jobs whose turns or requests are gone, digests of clips of which nothing is known any more, and how
-    many facts; `resting` are summaries and answers of others that rested on any of it."""
+    many facts; `resting` are summaries and answers of others that rested on any of it; `records` what plugins kept."""
 
     jobs: frozenset[str] = frozenset()
     clips: frozenset[str] = frozenset()
     facts: int = 0
     resting: int = 0
+    records: int = 0
 
     @property
     def is_nothing(self) -> bool:
-        return not (self.jobs or self.clips or self.facts or self.resting)
+        return not (self.jobs or self.clips or self.facts or self.resting or self.records)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,3 +165,4 @@ class Holdings:
     summaries: tuple[Summary, ...] = field(default=(), repr=False)
     waiting: tuple[str, ...] = field(default=(), repr=False)
     consents: tuple[tuple[str, bool, datetime], ...] = ()
+    plugins: tuple[HeldRecord, ...] = field(default=(), repr=False)

@@ -12,6 +12,7 @@ from bot.database.tables import (
     ClipRow,
     DigestRow,
     FactRow,
+    PluginRecordRow,
     ReplyRow,
     SettingRow,
     SummaryMarkRow,
@@ -23,7 +24,7 @@ from bot.database.tables import (
 from bot.domain.ask import Ask
 from bot.domain.conversation import ConversationKey, MessageRef
 from bot.domain.recollection import Fact, Forgotten
-from bot.memory import clips, consents, echoes, facts, passages, requests, summaries, turns
+from bot.memory import clips, consents, echoes, facts, passages, records, requests, summaries, turns
 from bot.memory.parts import in_parts
 from bot.memory.posts import NO_MESSAGE, Post, clips_of, given_with, posts_given_with, posts_where, was_posted_by
 from bot.memory.words import search_words
@@ -42,7 +43,10 @@ async def forget_person(session: AsyncSession, person_id: int, now: datetime) ->
     asks = await _withdrawn(session, AskRow.asker_id == person_id, waiting, now)
     pinned = await facts.select_facts(session, FactRow.author_id == person_id)
     marks = {f"{summaries.PERSON}{person_id}", *_marks(posts)}
-    gone = await _forget(session, jobs=jobs, posts=posts, asks=asks, pinned=pinned, marks=marks, person_id=person_id)
+    kept = await records.drop(session, records.is_of_person(person_id))
+    gone = await _forget(
+        session, jobs=jobs, posts=posts, asks=asks, pinned=pinned, marks=marks, kept=kept, person_id=person_id
+    )
     await session.execute(delete(TurnPersonRow).where(TurnPersonRow.person_id == person_id))
     await consents.withdraw(session, person_id)
     return gone
@@ -60,7 +64,8 @@ async def forget_place(session: AsyncSession, key: ConversationKey, now: datetim
     await session.execute(delete(ReplyRow).where(ReplyRow.channel_id == key.channel_id))
     if is_gone:
         await session.execute(delete(SettingRow).where(SettingRow.channel_id == key.channel_id))
-    return await _forget(session, jobs=jobs, posts=posts, asks=asks, pinned=pinned)
+    kept = await records.drop(session, records.is_in(key))
+    return await _forget(session, jobs=jobs, posts=posts, asks=asks, pinned=pinned, kept=kept)
 
 
 async def forget_server(session: AsyncSession, server_id: int, channels: Collection[int]) -> Forgotten:
@@ -75,7 +80,8 @@ async def forget_server(session: AsyncSession, server_id: int, channels: Collect
     await session.execute(delete(SettingRow).where(SettingRow.server_id == server_id))
     for part in in_parts(ours):
         await session.execute(delete(ReplyRow).where(ReplyRow.channel_id.in_(part)))
-    return await _forget(session, jobs=jobs, posts=posts, asks=asks, pinned=pinned)
+    kept = await records.drop(session, PluginRecordRow.server_id == server_id)
+    return await _forget(session, jobs=jobs, posts=posts, asks=asks, pinned=pinned, kept=kept)
 
 
 async def forget_clip(session: AsyncSession, sha256: str, key: ConversationKey, now: datetime) -> Forgotten:
@@ -150,6 +156,9 @@ async def forget_fact(session: AsyncSession, fact_id: int) -> Forgotten:
 async def edit_question(session: AsyncSession, message: MessageRef, text: str) -> bool:
     """The words that went go from the answers as well. False: nothing is known of it, or it says what it said."""
     was_waiting = await requests.edit(session, message, text)
+    if was_waiting:
+        waits = select(AskRow.job_id).where(AskRow.source_message_id == message.message_id)
+        await records.drop(session, PluginRecordRow.job_id.in_(waits))
     is_other = turns.asked_by(message) & TurnRow.was_heard.is_(False) & (TurnRow.question != text)
     jobs = await _jobs(session, is_other)
     if not jobs:
@@ -170,6 +179,7 @@ async def edit_question(session: AsyncSession, message: MessageRef, text: str) -
         await passages.index_turn(session, turn)
     silenced = await echoes.silence(session, left, also=also)
     await _forget_summaries(session, _jobs_marks(silenced))
+    await records.drop_of_jobs(session, {*jobs, *silenced})
     return True
 
 
@@ -181,10 +191,11 @@ async def _forget(
     asks: Collection[str] = frozenset(),
     pinned: Sequence[Fact] = (),
     marks: Collection[str] = frozenset(),
+    kept: int = 0,
     person_id: int | None = None,
 ) -> Forgotten:
     """Turns, clips of which nothing is known elsewhere, facts, and whatever rests on them. With `person_id` all of it
-    is of one person, or about what they posted."""
+    is of one person, or about what they posted. `kept` is how many records went already."""
     left = await echoes.trace(session, jobs, pinned, person_id=person_id)
     about = await clips_of(session, jobs)
     summed_up = await _resting_on(session, {*marks, *_jobs_marks(jobs)})
@@ -206,7 +217,13 @@ async def _forget(
         await session.execute(delete(ClipRow).where(ClipRow.sha256.in_(part)))
     silenced = await echoes.silence(session, left)
     resting += len(silenced) + await _forget_summaries(session, _jobs_marks(silenced))
-    return Forgotten(jobs=frozenset({*jobs, *asks}), clips=frozenset(unused), facts=len(pinned), resting=resting)
+    return Forgotten(
+        jobs=frozenset({*jobs, *asks}),
+        clips=frozenset(unused),
+        facts=len(pinned),
+        resting=resting,
+        records=kept + await records.drop_of_jobs(session, {*jobs, *asks, *silenced}),
+    )
 
 
 async def _forget_summaries(session: AsyncSession, marks: Collection[str]) -> int:
@@ -281,7 +298,7 @@ async def _jobs_of(session: AsyncSession, ids: list[int], messages: Collection[M
 
 async def _channels(session: AsyncSession, server_id: int) -> set[int]:
     """As far as anything that is kept tells."""
-    tables = (TurnRow, FactRow, SummaryRow, AskRow, SettingRow)
+    tables = (TurnRow, FactRow, SummaryRow, AskRow, SettingRow, PluginRecordRow)
     found = {
         channel_id
         for table in tables

@@ -19,7 +19,7 @@ from bot.database.tables import (
 )
 from bot.domain.recollection import HeldClip, Holdings, Overview, Scope, Summary
 from bot.domain.timeline import Moment
-from bot.memory import consents, facts, passages, requests, summaries, turns
+from bot.memory import consents, facts, passages, records, requests, summaries, turns
 from bot.memory.parts import in_parts
 from bot.memory.posts import clips_of, posts_where, was_posted_by
 
@@ -63,6 +63,7 @@ async def holdings(session: AsyncSession, person_id: int) -> Holdings:
         summaries=tuple(_of_one(summary, person_id) for summary in summed_up),
         waiting=await requests.waiting(session, person_id),
         consents=await consents.chosen(session, person_id),
+        plugins=await records.held_of(session, person_id),
     )
 
 

@@ -108,8 +108,9 @@ def seen_moments(seen: Seen) -> tuple[Moment, ...]:
 
 
 def heard_moments(heard: Heard) -> tuple[Moment, ...]:
-    """What was said, as it stands in a timeline."""
-    return Timeline.weave(duration_seconds=heard.end_seconds, segments=heard.segments).of(MomentKind.HEARD)
+    """What was said and what else was heard, as it stands in a timeline."""
+    woven = Timeline.weave(duration_seconds=heard.end_seconds, segments=heard.segments, sounds=heard.moments)
+    return woven.of(MomentKind.HEARD, MomentKind.TONE, MomentKind.SOUND)
 
 
 def found_moments(half: Half, value: str) -> tuple[Moment, ...]:

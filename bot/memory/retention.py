@@ -11,20 +11,21 @@ from bot.database.tables import (
     AskRow,
     ClipRow,
     DigestRow,
+    PluginRecordRow,
     ReplyRow,
     SummaryRow,
     TurnClipRow,
     TurnRow,
 )
 from bot.domain.recollection import Forgotten
-from bot.memory import clips, settings
+from bot.memory import clips, records, settings
 from bot.memory.parts import in_parts
 from bot.memory.posts import clips_of, given_with
 
 KNOWN_FOR = timedelta(days=1)
 """How long a finished job is recognised."""
 
-Table = type[TurnRow] | type[SummaryRow]
+Table = type[TurnRow] | type[SummaryRow] | type[PluginRecordRow]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,25 +37,28 @@ class _Limit:
 
 
 async def prune(session: AsyncSession, *, turns_before: datetime, clips_before: datetime, now: datetime) -> Forgotten:
-    """Facts stay: whoever pinned them wants them kept. Of a clip that turns of a place were about goes what nobody
-    else refers to when they go."""
+    """Facts stay: whoever pinned them wants them kept; so do settings of places that plugins keep. Of a clip that turns
+    of a place were about goes what nobody else refers to when they go."""
     jobs: set[str] = set()
     gone: set[str] = set()
-    resting = 0
+    resting = recorded = 0
     for limit in await _limits(session, turns_before, now):
         is_old = limit.holds(TurnRow) & (TurnRow.asked_at < limit.before)
         old = set(await session.scalars(select(TurnRow.job_id).where(is_old)))
         gone |= await _drop(session, old, limit.before)
+        recorded += await records.drop_of_jobs(session, old)
         jobs |= old
         ended = limit.holds(SummaryRow) & (SummaryRow.through_at < limit.before)
         dropped = await session.scalars(delete(SummaryRow).where(ended).returning(SummaryRow.summary_id))
         resting += len(dropped.all())
+        is_over = limit.holds(PluginRecordRow) & (PluginRecordRow.kept_at < limit.before)
+        recorded += await records.drop(session, is_over & records.is_of_somebody())
     is_of_no_turn = ~exists().where(TurnRow.job_id == ReplyRow.job_id)
     await session.execute(delete(ReplyRow).where(ReplyRow.kept_at < turns_before, is_of_no_turn))
-    is_over = (AskRow.finished_at < now - KNOWN_FOR) | (AskRow.asked_at < turns_before)
-    await session.execute(delete(AskRow).where(is_over))
+    is_done = (AskRow.finished_at < now - KNOWN_FOR) | (AskRow.asked_at < turns_before)
+    await session.execute(delete(AskRow).where(is_done))
     gone |= await clips.prune(session, before=clips_before, now=now)
-    return Forgotten(jobs=frozenset(jobs), clips=frozenset(gone), resting=resting)
+    return Forgotten(jobs=frozenset(jobs), clips=frozenset(gone), resting=resting, records=recorded)
 
 
 async def _limits(session: AsyncSession, longest: datetime, now: datetime) -> list[_Limit]:

@@ -38,6 +38,7 @@ from bot.memory import (
     vectors,
 )
 from bot.memory.passages import heard_moments, seen_moments
+from bot.memory.plugin_records import PluginRecords
 from bot.memory.settings import OwnSettings
 
 _INDEXED_AT_ONCE = 200
@@ -53,6 +54,7 @@ class Memory:
     def __init__(self, database: Database, *, clock: Callable[[], datetime] = _now) -> None:
         self._database = database
         self._clock = clock
+        self.plugin_records = PluginRecords(database, clock)
 
     async def seen(self, sha256: str, recipe: str) -> Seen | None:
         text = await self._finding(sha256, Half.SEEN, recipe)

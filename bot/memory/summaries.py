@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.database.tables import SummaryMarkRow, SummaryRow, TurnRow
 from bot.domain.conversation import ConversationKey, Turn
 from bot.domain.recollection import Summary
-from bot.memory import passages, turns
+from bot.memory import passages, records, turns
 from bot.memory.parts import in_parts
 
 PERSON = "person:"
@@ -85,8 +85,9 @@ async def fade(session: AsyncSession, before: datetime) -> list[str]:
         or_(TurnRow.used_at.is_(None), TurnRow.used_at < before),
         ~turns.is_about_a_clip(),
     )
-    gone = await session.scalars(delete(TurnRow).where(is_faded).returning(TurnRow.job_id))
-    return list(gone)
+    gone = list(await session.scalars(delete(TurnRow).where(is_faded).returning(TurnRow.job_id)))
+    await records.drop_of_jobs(session, gone)
+    return gone
 
 
 def _marks(of: Iterable[Turn]) -> set[str]:

@@ -9,10 +9,12 @@ from typing import Any
 
 from bot.domain.clock import clock_time
 from bot.domain.conversation import ClipRef, ConversationKey, MessageRef, Turn
+from bot.domain.moment_text import window
 from bot.domain.recollection import Fact, HeldClip, Holdings, Summary
+from bot.domain.records import HeldRecord
 from bot.domain.sentence import sentence
 from bot.locales import Catalogue
-from bot.pipeline.export import moment_as_json, notice_as_json, window
+from bot.pipeline.export import moment_as_json, notice_as_json
 
 SCHEMA = 1
 """Raised when a name in the JSON changes its meaning or goes; names may be added."""
@@ -48,6 +50,7 @@ def export_json(holdings: Holdings) -> bytes:
             {"kind": kind, "is_given": is_given, "chosen_at": _time(chosen_at)}
             for kind, is_given, chosen_at in holdings.consents
         ],
+        "plugins": [_held(held) for held in holdings.plugins],
         "kept_besides": list(BESIDES),
     }
     return (json.dumps(shape, ensure_ascii=False, indent=2) + "\n").encode()
@@ -62,6 +65,7 @@ def export_markdown(holdings: Holdings, words: Catalogue) -> bytes:
         (words("Clips"), [_clip_lines(clip, words) for clip in holdings.clips]),
         (words("Summaries"), [_summary_lines(summary, words) for summary in holdings.summaries]),
         (words("Choices"), [[_choice(*choice, words)] for choice in holdings.consents]),
+        (words("Kept by plugins"), [_held_lines(held, words) for held in holdings.plugins]),
         (words("Kept besides, and forgotten with it"), [[f"- {words.of(what)}"] for what in BESIDES]),
     )
     lines = [f"# {words('Everything that is kept of you')}"]
@@ -120,6 +124,18 @@ def _summary(summary: Summary) -> dict[str, Any]:
     return {**_place(summary.key), **times, "text": summary.text or None}
 
 
+def _held(held: HeldRecord) -> dict[str, Any]:
+    """Place None: it belongs to no place."""
+    record = held.record
+    return {
+        "plugin": held.plugin,
+        "table": record.table,
+        "kept_at": _time(record.kept_at),
+        "place": None if record.key is None else _place(record.key),
+        "value": record.value,
+    }
+
+
 def _place(key: ConversationKey) -> dict[str, str | None]:
     return {
         "server_id": None if key.server_id is None else str(key.server_id),
@@ -167,11 +183,24 @@ def _summary_lines(summary: Summary, words: Catalogue) -> list[str]:
     return [title, "", *(_quoted(summary.text) if summary.text else [hidden])]
 
 
+def _held_lines(held: HeldRecord, words: Catalogue) -> list[str]:
+    record = held.record
+    value = "\n".join(f"{name}: {_as_text(inner)}" for name, inner in record.value.items())
+    title = f"### {_where(record.kept_at, record.key, words)}"
+    return [title, "", f"{_dead(held.plugin)}, {_dead(record.table)}", "", *_quoted(value)]
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def _choice(kind: str, is_given: bool, chosen_at: datetime, words: Catalogue) -> str:
     return f"- `{kind}`: {words('yes') if is_given else words('no')} ({_minute(chosen_at)})"
 
 
-def _where(at: datetime, key: ConversationKey, words: Catalogue) -> str:
+def _where(at: datetime, key: ConversationKey | None, words: Catalogue) -> str:
+    if key is None:
+        return _minute(at)
     if key.server_id is None:
         return words("{time}, direct message {channel}", time=_minute(at), channel=key.channel_id)
     return words(

@@ -115,6 +115,7 @@ def test_notices_and_usages_of_another_version_are_left_out() -> None:
 def test_what_another_version_wrote_reads_as_nothing_or_without_what_is_unknown() -> None:
     assert read_seen('{"captions": "words"}') is None
     assert read_heard('{"segments": [{"text": "no times"}]}') is None
+    assert read_heard('{"segments": [], "silences": [], "end_seconds": 2.0}') == Heard(end_seconds=2.0)
     assert read_probe('{"kind": "hologram", "container": "x", "size_bytes": 1, "duration_seconds": null}') is None
     raw = json.loads(to_json(ask(1, clips=(source(1),))))
     assert read_ask(json.dumps(raw | {"mood": "curious"})) == ask(1, clips=(source(1),))

@@ -34,6 +34,7 @@ async def fill(database: Database, key: ConversationKey, number: int) -> None:
     await memory.add_reply(f"{number:012x}", message(number + 1, channel_id))
     await memory.add_reply(f"{number + 1:012x}", message(number + 3, channel_id))
     await memory.change_settings(key.server_id, channel_id, {"voice": CANARY})
+    await memory.plugin_records.put("p", "t", {"text": CANARY}, version=1, key=key)
     asked = {"question": CANARY, "source": message(number + 2, channel_id)}
     await memory.keep_turn(turn(number, key, answer=CANARY, clips=(about,), **asked))
     await Intake(database).accept(ask(number + 1, key, **asked), reply_to=None)

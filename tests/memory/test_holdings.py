@@ -49,6 +49,16 @@ async def fill(database: Database) -> Memory:
     kept = [one for job in both if (one := await memory.turn(job.job_id)) is not None]
     await memory.keep_summary(Summary(key=HERE, from_at=NOON, through_at=NOON + minutes(1), text="Both."), kept)
     await memory.choose(ALICE, MEMORY, is_given=True)
+    for number, person in ((1, ALICE), (2, BOB)):
+        of_both = {"person_id": BOB, "job_id": turn(1).job_id}
+        for what, more in (
+            ("person", {"person_id": person}),
+            ("turn", {"job_id": turn(number).job_id}),
+            ("waiting", {"job_id": ask(number + 10).job_id}),
+            ("both", of_both),
+            ("place", {}),
+        ):
+            await memory.plugin_records.put("p", what, {"of": person}, version=1, key=HERE, **more)
     return memory
 
 
@@ -60,6 +70,12 @@ async def test_holdings_are_everything_of_one_person(database: Database) -> None
     assert held.waiting == ("waiting 1",)
     assert held.consents == ((MEMORY, True, NOON),)
     assert [(summary.text, summary.people) for summary in held.summaries] == [("Alone.", (ALICE,)), ("", (ALICE,))]
+    assert [held.record.value["of"] for held in held.plugins] == [ALICE] * 3
+    assert [(held.plugin, held.record.table) for held in held.plugins] == [
+        ("p", "person"),
+        ("p", "turn"),
+        ("p", "waiting"),
+    ]
     own, other = held.clips
     assert [(moment.kind, moment.text) for moment in own.moments] == [
         (MomentKind.SEEN, "shown 1"),

@@ -6,9 +6,13 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.database.codec import to_json
 from bot.database.engine import Database
-from bot.database.tables import PassageRow
+from bot.database.tables import Half, PassageRow
 from bot.domain.recollection import Scope
+from bot.domain.speech import Segment
+from bot.domain.timeline import Moment, MomentKind
+from bot.domain.understanding import Heard
 from bot.memory import passages
 from bot.memory.store import Memory
 from bot.memory.words import place_of
@@ -110,6 +114,16 @@ async def test_the_index_holds_the_words_as_they_are_in_the_table(memory: Memory
     await memory.keep_turn(turn(1, question=said, answer=""))
     for word in passages.search_words(said):
         assert await found(database, word) == [1], word
+
+
+def test_sounds_and_tones_of_a_clip_are_found_beside_its_words() -> None:
+    moments = (
+        Moment(kind=MomentKind.TONE, start_seconds=1.0, end_seconds=2.0, text="excited"),
+        Moment(kind=MomentKind.SOUND, start_seconds=2.0, end_seconds=3.0, text="laughter"),
+    )
+    heard = Heard(segments=(Segment(start_seconds=1.0, end_seconds=2.0, text="so we won"),), moments=moments)
+    found = passages.found_moments(Half.HEARD, to_json(heard))
+    assert [moment.text for moment in found] == ["so we won", "excited", "laughter"]
 
 
 async def test_a_third_of_a_question_is_not_enough(memory: Memory, database: Database) -> None:

@@ -61,6 +61,24 @@ async def test_each_place_keeps_as_long_as_it_wants(
     assert [key for key in PLACES if (await memory.overview(Scope(key=key))).oldest_at is not None] == []
 
 
+async def test_records_of_plugins_keep_as_long_as_their_place_but_for_its_settings(
+    memory: Memory, clock: Clock
+) -> None:
+    kept = memory.plugin_records
+    belonging = ({"person_id": 42}, {"job_id": turn(1).job_id}, {})
+    for key in (HERE, THERE, None):
+        for more in belonging:
+            await kept.put("p", "t", {}, version=1, key=key, **more)
+    await memory.keep_turn(turn(2, asked_at=NOON - timedelta(days=30)))
+    await kept.put("p", "t", {}, version=1, key=THERE, job_id=turn(2).job_id)
+    await memory.change_settings(SERVER, CHANNEL, {"keep_days": 5})
+    for days, counts in ((10, [1, 3, 3]), (21, [1, 1, 1])):
+        clock.pass_by(days=days)
+        await prune(memory, clock)
+        keys = [record.key for record in await kept.find("p", "t")]
+        assert [keys.count(key) for key in (HERE, THERE, None)] == counts
+
+
 async def test_a_direct_message_keeps_as_long_as_it_wants(memory: Memory, clock: Clock) -> None:
     await memory.keep_turn(turn(1, DIRECT, asked_at=NOON))
     await memory.change_settings(None, DIRECT.channel_id, {"keep_days": 1})

@@ -210,6 +210,14 @@ async def test_each_place_finds_its_own(memory: Memory, scope: Scope) -> None:
         assert canary(scope.key) in found
 
 
+async def test_each_place_finds_what_plugins_keep_of_it_and_no_more(memory: Memory) -> None:
+    for key in KEYS:
+        await memory.plugin_records.put("p", "t", {"text": canary(key)}, version=1, key=key)
+    for key in KEYS:
+        own = await memory.plugin_records.find("p", "t", key=key)
+        assert [record.value for record in own] == [{"text": canary(key)}]
+
+
 async def test_a_clip_is_brought_up_where_it_was_posted_only(memory: Memory) -> None:
     seen = Seen(captions=(Caption(at_seconds=0, since_seconds=0, text="A secret zeppelin"),), end_seconds=5.0)
     await memory.keep_seen(about(1, 0).sha256, "recipe", seen, fresh_until=None)

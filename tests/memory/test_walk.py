@@ -6,14 +6,25 @@ A table that is new fails here until it is known what forgetting does to it.
 import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.database.backup import back_up
+from bot.database.codec import to_json
 from bot.database.engine import Database
-from bot.database.tables import Base, FindingRow, PassageRow, SummaryMarkRow, SummaryRow, TurnRow, VectorRow
+from bot.database.tables import (
+    Base,
+    FindingRow,
+    PassageRow,
+    PluginRecordRow,
+    SummaryMarkRow,
+    SummaryRow,
+    TurnRow,
+    VectorRow,
+)
 from bot.database.where import Where
 from bot.domain.conversation import ClipRef, ConversationKey, MessageRef
 from bot.domain.media import MediaKind, MediaProbe
@@ -45,6 +56,9 @@ AT_HOME = {
     "looked": "findings",
     "queued": "asks",
     "echoed": "turns",
+    "recorded": "plugin_records",
+    "noted": "plugin_records",
+    "placed": "plugin_records",
 }
 """What is told, and where it stands in the first place."""
 
@@ -65,15 +79,22 @@ class Told:
     queued: Canary
     echoed: Canary
     """Said to somebody else, in an answer that rests on the first of these."""
+    recorded: Canary
+    """By a plugin, of the person; `noted` of what they asked, `placed` of the place alone."""
+    noted: Canary
+    placed: Canary
 
     @property
     def own(self) -> tuple[Canary, ...]:
-        return (self.asked, self.answered, self.named, self.pinned, self.shown, self.looked, self.queued)
+        """What is of this person alone, whatever the place."""
+        turn = (self.asked, self.answered, self.named, self.noted)
+        return (*turn, self.pinned, self.shown, self.looked, self.queued, self.recorded)
 
     @property
     def all(self) -> tuple[Canary, ...]:
         """In a direct message nobody else is told."""
-        return self.own if self.key.server_id is None else (*self.own, self.echoed)
+        here = (*self.own, self.placed)
+        return here if self.key.server_id is None else (*here, self.echoed)
 
     @property
     def question(self) -> MessageRef:
@@ -123,6 +144,7 @@ async def world(database: Database, where: Where) -> World:
         made.told.append(told)
     for told in made.told:
         await _talk_about(made, told)
+        await _record(made, told)
     await _index(made)
     if where.url is None:
         shutil.copy(where.file, where.directory / "kibitz.db.0001.20261125T000000000000Z.copy")
@@ -165,6 +187,26 @@ async def _tell(world: World, told: Told) -> None:
     await memory.choose(told.person, MEMORY, is_given=True)
     await memory.change_settings(key.server_id, key.channel_id, {"language": "zh-CN"})
     (world.where.directory / "cache" / told.sha256).write_bytes(f"{told.shown}".encode())
+
+
+async def _record(world: World, told: Told) -> None:
+    """A plugin keeps something of the person, of the place, and of each job: asked, waiting, answered to somebody."""
+    number, here = told.number, {"server_id": told.key.server_id, "channel_id": told.key.channel_id}
+    belonging: list[tuple[Canary, dict[str, Any]]] = [
+        (told.recorded, {"person_id": told.person, **here}),
+        (told.placed, here),
+        (told.noted, {"job_id": turn(number).job_id}),
+        (told.queued, {"job_id": ask(number + 3).job_id}),
+    ]
+    if told.key.server_id is not None:
+        belonging.append((told.echoed, {"job_id": turn(number + 10).job_id, **here}))
+    alike = {"plugin": "p", "name": "t", "version": 1, "kept_at": NOON}
+    rows = [PluginRecordRow(**alike, value=to_json({"text": f"{words}"}), **more) for words, more in belonging]
+
+    async def keep(session: AsyncSession) -> None:
+        session.add_all(rows)
+
+    await world.database.write(keep)
 
 
 async def _talk_about(world: World, told: Told) -> None:
@@ -261,9 +303,12 @@ async def opting_out(world: World) -> set[Canary]:
 
 
 def _of_alice(world: World) -> set[Canary]:
-    """With what she was told of Bob's, and how she had his clips looked at again."""
+    """With what she was told of Bob's, and how she had his clips looked at again; what was set in a place of several
+    stays."""
     told_by_bob = [told for told in world.told if told.person == BOB and told.key.server_id is not None]
-    return everything_of(world, ALICE) | {word for told in told_by_bob for word in (told.echoed, told.looked)}
+    among_others = {told.placed for told in world.told if told.key.server_id is not None}
+    gone = everything_of(world, ALICE) | {word for told in told_by_bob for word in (told.echoed, told.looked)}
+    return gone - among_others
 
 
 async def channel(world: World) -> set[Canary]:
@@ -284,19 +329,19 @@ async def server(world: World) -> set[Canary]:
 async def clip(world: World) -> set[Canary]:
     told = world.of(ALICE, HERE)
     await world.service.clip(told.sha256, HERE)
-    return {told.shown, told.looked, told.asked, told.answered, told.named, told.echoed}
+    return {told.shown, told.looked, told.asked, told.answered, told.named, told.noted, told.echoed}
 
 
 async def posted_message(world: World) -> set[Canary]:
     told = world.of(ALICE, HERE)
     await world.service.message(told.posted)
-    return {told.shown, told.looked, told.asked, told.answered, told.named, told.echoed}
+    return {told.shown, told.looked, told.asked, told.answered, told.named, told.noted, told.echoed}
 
 
 async def asking_message(world: World) -> set[Canary]:
     told = world.of(ALICE, HERE)
     await world.service.message(told.question)
-    return {told.asked, told.answered, told.named, told.echoed, told.looked}
+    return {told.asked, told.answered, told.named, told.noted, told.echoed, told.looked}
 
 
 async def waiting_message(world: World) -> set[Canary]:
@@ -314,7 +359,7 @@ async def message_of_ours(world: World) -> set[Canary]:
 async def answer(world: World) -> set[Canary]:
     told = world.of(ALICE, HERE)
     await world.service.turn(turn(told.number).job_id)
-    return {told.asked, told.answered, told.named, told.echoed, told.looked}
+    return {told.asked, told.answered, told.named, told.noted, told.echoed, told.looked}
 
 
 async def fact(world: World) -> set[Canary]:
@@ -329,7 +374,7 @@ async def edited_question(world: World) -> set[Canary]:
     told = world.of(ALICE, HERE)
     assert await world.service.edited(told.question, "What about something else?")
     assert not await world.service.edited(told.question, "What about something else?")
-    return {told.asked, told.echoed, told.looked}
+    return {told.asked, told.noted, told.echoed, told.looked}
 
 
 KINDS: tuple[Forgetting, ...] = (

@@ -10,6 +10,7 @@ from bot.database.tables import Base
 from bot.domain.answer import Usage
 from bot.domain.conversation import ClipRef, MediaSource
 from bot.domain.recollection import Fact, HeldClip, Holdings, Summary
+from bot.domain.records import HeldRecord, Record
 from bot.domain.role import Role
 from bot.domain.timeline import Moment, MomentKind, Notice, NoticeCode
 from bot.locales import catalogue
@@ -19,6 +20,15 @@ from ..database.material import BIGGEST_ID, DIRECT, HERE, NOON, clip, message, m
 
 ENGLISH = catalogue("en-US")
 ALICE = BIGGEST_ID
+RECORD = Record(
+    record_id=8,
+    table="tones",
+    value={"tone": "glad", "at": [1.5]},
+    key=HERE,
+    person_id=ALICE,
+    job_id=None,
+    kept_at=NOON,
+)
 FULL = Holdings(
     person_id=ALICE,
     turns=(
@@ -56,6 +66,10 @@ FULL = Holdings(
     ),
     waiting=("And the dog?",),
     consents=(("memory", True, NOON),),
+    plugins=(
+        HeldRecord(plugin="emotion", record=RECORD),
+        HeldRecord(plugin="focus", record=replace(RECORD, key=None, value={})),
+    ),
 )
 
 SHOWN = {
@@ -67,6 +81,7 @@ SHOWN = {
     "summaries": "summaries",
     "asks": "waiting",
     "consents": "choices",
+    "plugin_records": "plugins",
 }
 NAMED = {
     "passages": "Search words",
@@ -114,6 +129,14 @@ def test_json_is_for_programs() -> None:
     assert shape["facts"][0]["fact_id"] == "7"
     assert shape["clips"][0]["moments"][0]["speaker"] == "Bob"
     assert [one["text"] for one in shape["summaries"]] == ["They talked.", None]
+    assert shape["plugins"][0] == {
+        "plugin": "emotion",
+        "table": "tones",
+        "kept_at": "2026-11-25T12:00:00+00:00",
+        "place": {"server_id": str(HERE.server_id), "channel_id": str(HERE.channel_id)},
+        "value": {"tone": "glad", "at": [1.5]},
+    }
+    assert shape["plugins"][1]["place"] is None
     assert shape["choices"] == [{"kind": "memory", "is_given": True, "chosen_at": "2026-11-25T12:00:00+00:00"}]
 
 
@@ -128,6 +151,11 @@ def test_markdown_is_for_people() -> None:
         f"### `{'a' * 64}` (1:02)",
         "- 00:01.0–00:02.5 heard Bob\\: Hello",
         "- `memory`: yes (2026-11-25 12:00 UTC)",
+        "## Kept by plugins",
+        "emotion, tones",
+        "> tone\\: glad  ",
+        "> at\\: \\[1\\.5\\]  ",
+        "### 2026-11-25 12:00 UTC",
         "It rests on words of others as well, so it is not shown here.",
     ):
         assert line in page.splitlines(), line
@@ -135,7 +163,7 @@ def test_markdown_is_for_people() -> None:
 
 def test_where_nothing_is_kept_it_says_so() -> None:
     page = export_markdown(Holdings(person_id=ALICE), ENGLISH).decode()
-    assert page.count("\nNothing.\n") == 6
+    assert page.count("\nNothing.\n") == 7
 
 
 def test_markdown_speaks_the_readers_language() -> None:
@@ -166,11 +194,18 @@ def test_nothing_in_the_words_is_live(words: str, quoted: str) -> None:
     held = HeldClip(sha256="a" * 64, duration_seconds=1.0, was_posted=True, moments=(moment,))
     fact = Fact(key=HERE, author_id=1, said_at=NOON, text=words)
     summary = Summary(key=HERE, from_at=NOON, through_at=NOON, text=words)
+    record = HeldRecord(plugin=words, record=replace(RECORD, table=words, value={words: words}))
     holdings = Holdings(
-        person_id=1, turns=(asked,), facts=(fact,), clips=(held,), summaries=(summary,), waiting=(words,)
+        person_id=1,
+        turns=(asked,),
+        facts=(fact,),
+        clips=(held,),
+        summaries=(summary,),
+        waiting=(words,),
+        plugins=(record,),
     )
     page = export_markdown(holdings, ENGLISH).decode()
-    assert page.count(quoted) == 8
+    assert page.count(quoted) == 12
     assert words not in page
     assert f"> {quoted}  " in page.splitlines()
 
