@@ -24,9 +24,11 @@ from bot.discord_io.withdrawal import Withdrawal
 from bot.domain.answer import AnswerMode
 from bot.domain.timeline import Notice, NoticeCode
 from bot.hiring import hire_crew, hire_streaming
+from bot.hooks.registry import Plugins
 from bot.jobs.intake import Intake
 from bot.media.cache import ClipCache
 from bot.media.workspace import sweep_workspaces
+from bot.memory.plugin_records import PluginRecords
 from bot.memory.store import Memory
 from bot.pipeline.crew import Crew
 from bot.providers.base import StreamingTranscriber
@@ -34,6 +36,7 @@ from bot.services.chat import ChatService
 from bot.services.clips import ClipService, MediaFetcher
 from bot.services.conversations import Conversations, LocalFiles
 from bot.services.forget import ForgetService
+from bot.services.plugin_services import PluginServices
 from bot.services.remembrance import Remembrance
 from bot.services.video import VideoService
 from bot.services.voice import VoiceService
@@ -58,6 +61,7 @@ class App:
     crew: Crew
     video: VideoService
     workspaces: Path
+    plugins: Plugins
     conversations: Conversations | None = None
 
 
@@ -69,14 +73,17 @@ async def open_app(settings: Settings, *, keeps: bool = False, mode: AnswerMode 
     async with AsyncExitStack() as stack:
         crew = hire_crew(settings, stack)
         kept: Conversations | None = None
+        records: PluginRecords | None = None
         if keeps:
             database = await stack.enter_async_context(open_database(where_of(settings)))
             rooms = await _rooms(
                 settings, database, crew, LocalFiles(), stack, folder=workspaces, recent=_ALWAYS, mode=mode
             )
             kept = Conversations(rooms.chat, rooms.memory, rooms.forget)
+            records = rooms.memory.plugin_records
+        plugins = await _plugins(settings, crew, records, stack)
         video = VideoService(crew, standing=_standing(settings))
-        yield App(settings=settings, crew=crew, video=video, workspaces=workspaces, conversations=kept)
+        yield App(settings=settings, crew=crew, video=video, workspaces=workspaces, plugins=plugins, conversations=kept)
 
 
 @asynccontextmanager
@@ -92,6 +99,7 @@ async def open_bot(settings: Settings, *, clock: Callable[[], float] = time.mono
             settings, database, crew, fetcher, stack, folder=await _workspaces(settings), recent=recent
         )
         memory, forget = rooms.memory, rooms.forget
+        plugins = await _plugins(settings, crew, memory.plugin_records, stack)
         desk = Desk(rooms.chat, memory, Intake(database), settings.jobs, tasks=client.tasks)
         lines = VoiceLines(client)
         stack.push_async_callback(lines.aclose)
@@ -108,6 +116,7 @@ async def open_bot(settings: Settings, *, clock: Callable[[], float] = time.mono
                 withdrawal=Withdrawal(desk, memory, forget, voice),
                 voice=voice,
                 voice_notes=VoiceNotes(crew),
+                plugins=plugins,
             )
         )
         yield client
@@ -120,6 +129,14 @@ class _Rooms:
     forget: ForgetService
     clips: ClipService
     remembrance: Remembrance
+
+
+async def _plugins(settings: Settings, crew: Crew, records: PluginRecords | None, stack: AsyncExitStack) -> Plugins:
+    """Those that should run, running."""
+    plugins = Plugins(settings, crew.hooks, PluginServices(crew, records))
+    stack.push_async_callback(plugins.aclose)
+    await plugins.start()
+    return plugins
 
 
 def _calls(settings: Settings, crew: Crew, rooms: _Rooms, transcriber: StreamingTranscriber) -> VoiceService:
@@ -163,7 +180,9 @@ async def _rooms(
         max_clips=settings.discord.max_clips,
         standing=_standing(settings),
     )
-    forget = ForgetService(memory, cache, keep_days=settings.data.keep_days, fade_days=settings.memory.fade_days)
+    forget = ForgetService(
+        memory, cache, keep_days=settings.data.keep_days, fade_days=settings.memory.fade_days, hooks=crew.hooks
+    )
     stack.push_async_callback(forget.aclose)
     return _Rooms(memory=memory, chat=chat, forget=forget, clips=clips, remembrance=remembrance)
 

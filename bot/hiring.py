@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TypeVar
@@ -11,6 +11,18 @@ from bot.config import RoleSettings, Settings
 from bot.domain.errors import MediaError
 from bot.domain.media import AudioChunk, EncodedAudio
 from bot.domain.role import Role
+from bot.hooks.caller import Hooks
+from bot.hooks.offers import (
+    CONFIGURED,
+    OfferedCaptioner,
+    OfferedChatModel,
+    OfferedStreaming,
+    OfferedSynthesizer,
+    OfferedTranscriber,
+    Offers,
+    Work,
+)
+from bot.hooks.specs import hookimpl
 from bot.media.encode import UploadForm, encode_upload
 from bot.media.limits import MediaLimits
 from bot.pipeline.crew import Crew, ModelRef
@@ -73,14 +85,54 @@ def media_limits(settings: Settings) -> MediaLimits:
     )
 
 
-def hire_crew(settings: Settings, stack: AsyncExitStack) -> Crew:
-    """Everybody the settings name; what they opened closes with the stack."""
+def open_hooks(settings: Settings) -> Hooks:
+    """The hooks as configured; nobody hangs on them yet."""
+    plugins = settings.plugins
+    wanted = {work: getattr(plugins, work.value) for work in Work}
+    return Hooks(seconds=plugins.timeout_seconds, voice_seconds=plugins.voice_seconds, offers=Offers(wanted))
+
+
+class _Configured:
+    """Offers what the settings name, by the same hooks as plugins do."""
+
+    def __init__(self, settings: Settings, limits: MediaLimits, stack: AsyncExitStack) -> None:
+        self._captioner = FallbackCaptioner(_chain(settings, Role.CAPTIONS, _captioners(settings, stack)))
+        transcribers = _transcribers(settings, limits, stack)
+        self._transcriber = FallbackTranscriber(_chain(settings, Role.TRANSCRIPTS, transcribers))
+        self._chat = FallbackChatModel(_chain(settings, Role.CHAT, _chat_models(settings, stack)))
+        self._synthesizer = FallbackSynthesizer(_chain(settings, Role.SPEECH, _synthesizers(settings, stack)))
+
+    @hookimpl
+    def register_captioners(self) -> Mapping[str, Captioner]:
+        return {CONFIGURED: self._captioner}
+
+    @hookimpl
+    def register_transcribers(self) -> Mapping[str, Transcriber]:
+        return {CONFIGURED: self._transcriber}
+
+    @hookimpl
+    def register_chat_models(self) -> Mapping[str, ChatModel]:
+        return {CONFIGURED: self._chat}
+
+    @hookimpl
+    def register_synthesizers(self) -> Mapping[str, Synthesizer]:
+        return {CONFIGURED: self._synthesizer}
+
+
+def hire_crew(settings: Settings, stack: AsyncExitStack, hooks: Hooks | None = None) -> Crew:
+    """Everybody the settings name; what they opened closes with the stack. Plugins that hang on the `hooks` step in."""
     limits = media_limits(settings)
+    hooks = hooks or open_hooks(settings)
+    hooks.admit(_Configured(settings, limits, stack), CONFIGURED)
+    for work in Work:
+        hooks.add_own_offers(work)
     return Crew(
-        captioner=FallbackCaptioner(_chain(settings, Role.CAPTIONS, _captioners(settings, stack))),
-        transcriber=FallbackTranscriber(_chain(settings, Role.TRANSCRIPTS, _transcribers(settings, limits, stack))),
-        chat=FallbackChatModel(_chain(settings, Role.CHAT, _chat_models(settings, stack))),
-        synthesizer=FallbackSynthesizer(_chain(settings, Role.SPEECH, _synthesizers(settings, stack))),
+        captioner=OfferedCaptioner(hooks.offers),
+        transcriber=OfferedTranscriber(hooks.offers),
+        chat=OfferedChatModel(hooks.offers),
+        synthesizer=OfferedSynthesizer(hooks.offers),
+        hooks=hooks,
+        max_tool_calls=settings.plugins.max_tool_calls,
         models={role: _models(settings.role(role)) for role in Role},
         gates={role: asyncio.Semaphore(settings.role(role).max_concurrency) for role in Role},
         limits=limits,
@@ -102,11 +154,12 @@ def hire_crew(settings: Settings, stack: AsyncExitStack) -> Crew:
 def hire_streaming(settings: Settings, crew: Crew, stack: AsyncExitStack) -> StreamingTranscriber:
     """Who puts speech into words while it is spoken: those of the crew, or the recogniser of this machine."""
     role = settings.transcripts
-    if settings.transcripts.is_offline:
-        recogniser = OfflineStreamingTranscriber(workers=max(_workers(settings), 2))
-        stack.push_async_callback(recogniser.aclose)
-        return recogniser
-    return BatchStreamingTranscriber(crew.transcriber, interim=not role.is_offline and Flavour(role.flavour).is_local)
+    batch = BatchStreamingTranscriber(crew.transcriber, interim=not role.is_offline and Flavour(role.flavour).is_local)
+    if not role.is_offline:
+        return batch
+    recogniser = OfflineStreamingTranscriber(workers=max(_workers(settings), 2))
+    stack.push_async_callback(recogniser.aclose)
+    return OfferedStreaming(crew.hooks.offers, own=recogniser, offered=batch)
 
 
 def _chain(settings: Settings, role: Role, providers: list[Provider]) -> Chain[Provider]:

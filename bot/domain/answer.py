@@ -38,11 +38,12 @@ class Question:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
     """Something a chat model may ask for while it answers. `parameters` is a JSON schema that closes every object and
-    requires every property, as strict servers want it."""
+    requires every property, as strict servers want it; with `is_strict` False it need not."""
 
     name: str
     description: str
     parameters: Mapping[str, object]
+    is_strict: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ BotError
 ├── DeliveryError   Discord did not take a message
 ├── VoiceError      a voice channel cannot be joined, heard or spoken in
 ├── QuotaError      a limit of money or rate was reached
+├── PluginError     a plugin cannot be loaded, or cannot do its work
 └── SettingsError   the configuration is refused
 """
 
@@ -46,6 +47,10 @@ class DeliveryError(BotError):
 
 class VoiceError(BotError):
     """A voice channel cannot be joined, or listening or speaking there failed."""
+
+
+class PluginError(BotError):
+    """A plugin cannot be found, loaded or run, or asks for what it may not have or is not there."""
 
 
 class ProviderCategory(StrEnum):

@@ -28,3 +28,11 @@ class HeldRecord:
 
     plugin: str
     record: Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportPart:
+    """What a plugin holds of a person outside of its records, as lines they can read."""
+
+    title: str
+    lines: tuple[str, ...] = field(repr=False)

@@ -51,11 +51,14 @@ class Notice:
 
 
 class MomentKind(StrEnum):
-    """What a moment is: a caption, words on the screen, words spoken, a silence, a change of shot."""
+    """What a moment is: a caption, words on the screen, words spoken, how they were spoken, another sound, a silence,
+    a change of shot."""
 
     SEEN = "seen"
     TEXT = "text"
     HEARD = "heard"
+    TONE = "tone"
+    SOUND = "sound"
     SILENCE = "silence"
     CUT = "cut"
 
@@ -98,6 +101,7 @@ class Timeline:
         captions: Iterable[Caption] = (),
         uncaptioned: Iterable[float] = (),
         segments: Iterable[Segment] = (),
+        sounds: Iterable[Moment] = (),
         silences: Iterable[Silence] = (),
         cuts: Iterable[float] = (),
         notices: Iterable[Notice] = (),
@@ -107,7 +111,8 @@ class Timeline:
         A caption holds from its `since_seconds` until the next frame that shows something else, at most until
         `picture_end_seconds` (None: the whole duration). A caption without words says that nothing changed and
         prolongs the one before; `uncaptioned` are the times of frames nobody described: they end it. Text on the
-        screen ends with the first frame that does not show it. Equal neighbours are one moment.
+        screen ends with the first frame that does not show it. Equal neighbours are one moment. `sounds` are moments
+        already: tones of voice and sounds that are not speech.
         """
         end = duration_seconds if picture_end_seconds is None else picture_end_seconds
         cut_times = sorted(set(cuts))
@@ -130,6 +135,7 @@ class Timeline:
                 for segment in segments
                 if segment.text.strip()
             ),
+            *sounds,
             *(
                 Moment(kind=MomentKind.SILENCE, start_seconds=s.start_seconds, end_seconds=s.end_seconds)
                 for s in silences
@@ -161,7 +167,15 @@ class Timeline:
         return tuple(moment for moment in self.moments if moment.kind in kinds)
 
 
-_ORDER = (MomentKind.CUT, MomentKind.SEEN, MomentKind.TEXT, MomentKind.HEARD, MomentKind.SILENCE)
+_ORDER = (
+    MomentKind.CUT,
+    MomentKind.SEEN,
+    MomentKind.TEXT,
+    MomentKind.HEARD,
+    MomentKind.TONE,
+    MomentKind.SOUND,
+    MomentKind.SILENCE,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ class Seen:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """Speech and silences of a whole clip. `language` is a BCP 47 tag, None when unsure; `has_sound`: there was
-    something to transcribe."""
+    something to transcribe; `moments`: tones of voice and sounds that are not speech."""
 
     segments: tuple[Segment, ...] = field(default=(), repr=False)
     silences: tuple[Silence, ...] = ()
@@ -30,6 +30,7 @@ class Heard:
     has_sound: bool = False
     end_seconds: float = 0.0
     notices: tuple[Notice, ...] = ()
+    moments: tuple[Moment, ...] = field(default=(), repr=False)
 
 
 class LookKind(StrEnum):

@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from bot.domain.answer import Prompt, ToolCall
 from bot.domain.timeline import Notice
+from bot.domain.visible import quoted, visible
 from bot.pipeline.crew import Crew
 from bot.pipeline.sentences import SentenceSplitter
-from bot.pipeline.visible import quoted, visible
 from bot.providers.base import AnswerDelta, AnswerEnd, ChatModel
 from bot.providers.streams import closing
 from bot.voice.opening import Opening
@@ -35,9 +35,9 @@ Answer in the language of the question. Say when you do not know."""
 
 _CLIP_RULES = """
 There is a media clip in play. SEEN is a description of its picture, TEXT is text read on the screen, HEARD is speech \
-in it, SILENCE and CUT are what they say, NOTICE is a known gap. When the question is about the clip, say only what \
-that supports, and say when a moment was in words such as "after ten seconds". When it is about something else, leave \
-the clip aside."""
+in it, SOUND is what else is heard and TONE how somebody speaks, both judged by a machine and unsure, SILENCE and CUT \
+are what they say, NOTICE is a known gap. When the question is about the clip, say only what that supports, and say \
+when a moment was in words such as "after ten seconds". When it is about something else, leave the clip aside."""
 
 _JUDGED_RULES = f"""
 Several people are in the channel and nobody said your name. Decide first whether the last words are meant for you: \

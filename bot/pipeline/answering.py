@@ -4,31 +4,25 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 from bot.domain.answer import AnswerMode, Prompt, Question, ToolCall
 from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.events import ModeChosen, Stage
 from bot.domain.media import Frame
 from bot.domain.role import Role
+from bot.hooks.offers import fused
+from bot.hooks.specs import Specs
 from bot.pipeline import notices
 from bot.pipeline.citations import CitationFilter
 from bot.pipeline.crew import Crew
 from bot.pipeline.fusion import Evidence, choose_mode, compose, compose_from_notes, compose_parts
-from bot.pipeline.looking import Looking, follow_all
 from bot.pipeline.run import Run
 from bot.pipeline.sentences import SentenceSplitter
+from bot.pipeline.tools import Toolbox
+from bot.pipeline.writing import Splitter, Writer
 from bot.providers.base import AnswerDelta, AnswerEnd, FinishReason
 
 log = logging.getLogger(__name__)
-
-
-class Splitter(Protocol):
-    """Cuts an answer into what is said in one go."""
-
-    def feed(self, delta: str) -> list[str]: ...
-
-    def finish(self) -> list[str]: ...
 
 
 async def prepare(
@@ -44,7 +38,9 @@ async def prepare(
                 notes = await _take_notes(run, crew, parts)
                 if any(notes):
                     return compose_from_notes(evidence, notes, question, crew), chosen
-        prompt, shortened = compose(evidence, question, crew, frames=frames)
+        room_tokens = crew.evidence_tokens - crew.evidence_tokens // 4
+        lines = await fused(crew.hooks.offers, evidence.clips, question, room_tokens) if evidence.clips else None
+        prompt, shortened = compose(evidence, question, crew, frames=frames, lines=lines)
         if shortened and prompt.timeline is not None:
             run.notice(notices.TIMELINE_SHORTENED)
             prompt = replace(prompt, timeline=replace(prompt.timeline, notices=tuple(run.notices)))
@@ -57,43 +53,34 @@ async def answer(
     prompt: Prompt,
     *,
     on_sentence: Callable[[str], None],
-    looking: Looking | None = None,
+    toolbox: Toolbox | None = None,
     splitter: Splitter | None = None,
 ) -> str:
-    """Stream the answer to the listener and its sentences to `on_sentence`; return the whole text. With `looking` the
-    model may examine parts of the clips again before it goes on. `splitter` None: whole sentences.
+    """Stream the answer to the listener and its sentences to `on_sentence`; return the whole text. With a `toolbox` the
+    model may call its tools before it goes on. `splitter` None: whole sentences.
 
     Raises ProviderError when no word came. What broke after the first word is kept, with a notice.
     """
+    prompt = await crew.hooks.edit(Specs.edit_prompt, prompt, run.occasion)
     checker = CitationFilter(
         prompt.timeline,
         quotable=f"{prompt.question.text} {prompt.quotable}",
         frame_times=tuple(frame.at_seconds for frame in prompt.frames),
     )
-    splitter = splitter or SentenceSplitter()
-    said: list[str] = []
-    if looking is not None:
-        prompt = looking.offered(prompt)
-
-    def say(words: str) -> None:
-        if words:
-            said.append(words)
-            run.text(words)
-            for sentence in splitter.feed(words):
-                run.sentence()
-                on_sentence(sentence)
+    writer = Writer(run, crew, splitter=splitter or SentenceSplitter(), on_sentence=on_sentence)
+    if toolbox is not None:
+        prompt = toolbox.offered(prompt)
 
     async def go_on(prompt: Prompt) -> list[ToolCall]:
         """One request; what the model calls for instead of, or after, going on."""
         calls: list[ToolCall] = []
-        begins = bool(said)
+        begins = writer.has_begun
         async with crew.gates[Role.CHAT]:
             async for item in crew.chat.answer(prompt):
                 match item:
                     case AnswerDelta():
                         words = checker.feed(item.text)
-                        apart = begins and bool(words) and not (said[-1][-1].isspace() or words[0].isspace())
-                        say(f" {words}" if apart else words)
+                        await writer.write(words, apart=begins)
                         begins = begins and not words
                     case ToolCall():
                         calls.append(item)
@@ -106,25 +93,24 @@ async def answer(
 
     async with run.stage(Stage.ANSWER):
         try:
-            while (calls := await go_on(prompt)) and looking is not None and looking.may_look:
-                say(checker.finish())
+            while (calls := await go_on(prompt)) and toolbox is not None and toolbox.may_call:
+                await writer.write(checker.finish())
+                await writer.flush()
                 told_before = "".join(result.said for result in prompt.results)
-                results, found = await follow_all(looking, calls, "".join(said).removeprefix(told_before))
+                results, found = await toolbox.follow(calls, writer.said.removeprefix(told_before))
                 checker.learn(found)
-                prompt = replace(prompt, results=(*prompt.results, *results), may_call=looking.may_look)
+                prompt = replace(prompt, results=(*prompt.results, *results), may_call=toolbox.may_call)
         except ProviderError as error:
             is_broken = error.category is ProviderCategory.INTERRUPTED or bool(prompt.results)
-            if not said or not is_broken:
+            if not writer.has_begun or not is_broken:
                 raise
             log.warning("job %s: answer interrupted: %s", run.job_id, error.code)
             run.notice(notices.ANSWER_INTERRUPTED)
-        say(checker.finish())
-        for sentence in splitter.finish():
-            run.sentence()
-            on_sentence(sentence)
+        await writer.write(checker.finish())
+        text = await writer.end()
     if checker.removed:
         run.notice(notices.times_removed(checker.removed))
-    return "".join(said).strip()
+    return text
 
 
 def _note_finish(run: Run, reason: FinishReason) -> None:

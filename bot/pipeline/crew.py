@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bot.domain.conversation import ConversationKey
+from bot.domain.occasion import Occasion, Surface
 from bot.domain.role import Role
+from bot.hooks.caller import Hooks
 from bot.media.limits import MediaLimits
 from bot.providers.base import Captioner, ChatModel, Embedder, Synthesizer, Transcriber
 from bot.providers.image_tokens import Detail
@@ -28,7 +31,8 @@ class Crew:
     `caption_edge_px` is the longer edge of a frame as it is sent. `keywords` are names transcribers should expect.
     The languages (BCP 47) are what is spoken in clips, what captions and answers are written in, and what the voice
     speaks; None: as it comes. `voice` None: as configured. `embedder` None: nothing is found by its meaning.
-    `max_looks`: how often an answer may have a part of a clip examined again.
+    `max_looks`: how often an answer may have a part of a clip examined again; `max_tool_calls`: how often it may call
+    tools of plugins. `hooks` are where plugins step in.
     """
 
     captioner: Captioner
@@ -52,3 +56,25 @@ class Crew:
     voice: str | None = None
     embedder: Embedder | None = None
     max_looks: int = 2
+    max_tool_calls: int = 4
+    hooks: Hooks = field(default_factory=Hooks, repr=False)
+
+    def occasion(
+        self,
+        job_id: str,
+        surface: Surface,
+        *,
+        key: ConversationKey | None = None,
+        asker_id: int | None = None,
+        locale: str = "en-US",
+    ) -> Occasion:
+        """What plugins are told of something this crew does."""
+        return Occasion(
+            job_id=job_id,
+            surface=surface,
+            key=key,
+            asker_id=asker_id,
+            locale=locale,
+            language=self.answer_language,
+            voice=self.voice,
+        )

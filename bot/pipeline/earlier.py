@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from bot.domain.clock import clock_time
 from bot.domain.conversation import Turn
 from bot.domain.recollection import ClipMoment, Recollection
+from bot.domain.visible import quoted
 from bot.pipeline.tokens import estimate_tokens
-from bot.pipeline.visible import quoted
 
 
 def earlier_lines(recollection: Recollection, room_tokens: int) -> list[str]:

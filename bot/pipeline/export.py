@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from bot.domain.clock import fine_time, subtitle_time
+from bot.domain.clock import subtitle_time
+from bot.domain.moment_text import window
 from bot.domain.timeline import Moment, MomentKind, Notice, Timeline
 
-_SUBTITLED = (MomentKind.SEEN, MomentKind.TEXT, MomentKind.HEARD)
+_SUBTITLED = (MomentKind.SEEN, MomentKind.TEXT, MomentKind.HEARD, MomentKind.TONE, MomentKind.SOUND)
 _SHORTEST_CUE_SECONDS = 0.5
 
 
@@ -40,12 +41,6 @@ def timeline_as_json(timeline: Timeline) -> dict[str, Any]:
     }
 
 
-def window(moment: Moment) -> str:
-    """`00:03.0–00:11.0`, or one time for an instant."""
-    start, end = fine_time(moment.start_seconds), fine_time(moment.end_seconds)
-    return start if start == end else f"{start}–{end}"
-
-
 def as_text(timeline: Timeline) -> str:
     """One line per moment, in order; notices at the end."""
     lines = [_plain(moment) for moment in timeline.moments]
@@ -66,7 +61,8 @@ def as_markdown(timeline: Timeline) -> str:
 
 
 def as_srt(timeline: Timeline) -> str:
-    """SubRip: one cue per thing seen, read or heard."""
+    """SubRip: one cue per thing seen, read or heard; speech stands bare, its tone in round brackets, all else in
+    square ones."""
     cues = [
         f"{number}\n{_cue_times(moment, ',')}\n{_cue_text(moment)}\n"
         for number, moment in enumerate(timeline.of(*_SUBTITLED), start=1)
@@ -116,7 +112,13 @@ def _cue_times(moment: Moment, separator: str) -> str:
 def _cue_text(moment: Moment) -> str:
     """Blank lines and arrows would end a cue early."""
     words = "\n".join(_lines(_spoken_by(moment))).replace("-->", "→")
-    return words if moment.kind is MomentKind.HEARD else f"[{words}]"
+    match moment.kind:
+        case MomentKind.HEARD:
+            return words
+        case MomentKind.TONE:
+            return f"({words})"
+        case _:
+            return f"[{words}]"
 
 
 def _escape_markdown(text: str) -> str:

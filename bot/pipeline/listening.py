@@ -12,6 +12,7 @@ from bot.domain.role import Role
 from bot.domain.speech import Segment
 from bot.domain.timeline import Notice, NoticeCode
 from bot.domain.understanding import Heard
+from bot.hooks.specs import Specs
 from bot.media.audio import AudioEnd, cut_audio
 from bot.pipeline import notices
 from bot.pipeline.crew import Crew
@@ -39,6 +40,7 @@ class Listening:
         self._done_seconds = 0.0
         self._missing_seconds = 0.0
         self.notices: list[Notice] = []
+        self._edited: Heard | None = None
         self.failure: ProviderError | None = None
         self.segments: list[Segment] = []
         self.silences: list[Silence] = []
@@ -62,7 +64,7 @@ class Listening:
     @property
     def heard(self) -> Heard:
         """What is known when the whole clip was listened to."""
-        return Heard(
+        return self._edited or Heard(
             segments=tuple(self.segments),
             silences=tuple(self.silences),
             language=self.language,
@@ -90,6 +92,7 @@ class Listening:
             self._note(notices.transcript_missing(self._missing_seconds, self._sound_seconds, self.failure))
         elif self._sound_seconds and not self.segments and not self._run.has_notice(NoticeCode.TRANSCRIPT_MISSING):
             self._note(notices.NO_SPEECH)
+        self._edited = await self._crew.hooks.edit(Specs.edit_heard, self.heard, self._run.occasion)
         return None
 
     async def _cut(self, file: MediaFile, probe: MediaProbe) -> None:
@@ -100,6 +103,7 @@ class Listening:
                 match item:
                     case AudioChunk():
                         self._sound_seconds += item.duration_seconds
+                        self._crew.hooks.watch(Specs.on_sound, item, run.occasion)
                         self._pieces.put_nowait(item)
                     case Silence():
                         self.silences.append(item)
@@ -127,7 +131,7 @@ class Listening:
             request = TranscriptRequest(
                 chunk=piece,
                 previous_text=self._tail_before(piece.offset_seconds),
-                keywords=self._crew.keywords,
+                keywords=(*self._crew.keywords, *self._run.hints),
                 language=self._crew.spoken_language,
             )
             try:

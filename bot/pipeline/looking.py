@@ -10,20 +10,22 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Protocol, cast
 
-from bot.domain.answer import Prompt, Tool, ToolCall, ToolResult
+from bot.domain.answer import Prompt, Tool, ToolCall
 from bot.domain.clock import clock_time
 from bot.domain.errors import BotError
 from bot.domain.events import Stage
+from bot.domain.fence import fenced
 from bot.domain.media import MediaFile, MediaProbe
+from bot.domain.moment_text import moment_line
 from bot.domain.role import Role
 from bot.domain.timeline import Moment, Timeline
 from bot.domain.understanding import Look, LookKind
+from bot.domain.visible import visible
 from bot.media.window import window_frames, window_sound
 from bot.pipeline import notices
+from bot.pipeline.captioning import caption
 from bot.pipeline.crew import Crew
-from bot.pipeline.fusion import fenced, moment_line
 from bot.pipeline.run import Run
-from bot.pipeline.visible import visible
 from bot.providers.base import CaptionRequest, TranscriptRequest
 
 log = logging.getLogger(__name__)
@@ -129,6 +131,11 @@ class Looking:
         self._left = crew.max_looks if clips else 0
 
     @property
+    def tools(self) -> tuple[Tool, ...]:
+        """What it can be asked by."""
+        return TOOLS
+
+    @property
     def may_look(self) -> bool:
         return self._left > 0
 
@@ -176,15 +183,13 @@ class Looking:
             edge_px=LOOK_EDGE_PX,
         )
         request = CaptionRequest(frames=frames, language=self._crew.answer_language, question=wish.question)
-        async with self._crew.gates[Role.CAPTIONS]:
-            batch = await self._crew.captioner.caption(request)
-        self._run.used(batch.usages)
+        request, batch = await caption(self._run, self._crew, request)
         self._run.notice(*batch.notices)
         described = {caption.at_seconds for caption in batch.captions}
         return Timeline.weave(
             duration_seconds=max(wish.end_seconds, frames[-1].at_seconds),
             captions=batch.captions,
-            uncaptioned=[frame.at_seconds for frame in frames if frame.at_seconds not in described],
+            uncaptioned=[frame.at_seconds for frame in request.frames if frame.at_seconds not in described],
         ).moments
 
     async def _listen(self, file: MediaFile, probe: MediaProbe, wish: _Wish) -> tuple[Moment, ...]:
@@ -215,17 +220,6 @@ class Looking:
         if not found:
             return f"{what} again ({stretch}): nothing that could be put into words."
         return f"{what} again ({stretch}):\n{fenced([moment_line(moment) for moment in found])}"
-
-
-async def follow_all(looking: Looking, calls: Sequence[ToolCall], said: str) -> tuple[list[ToolResult], list[Moment]]:
-    """One after the other, so that their order and number hold. `said` are the words that came before them."""
-    results: list[ToolResult] = []
-    moments: list[Moment] = []
-    for place, call in enumerate(calls):
-        text, found = await looking.follow(call)
-        results.append(ToolResult(call=call, text=text, said="" if place else said))
-        moments += found
-    return results, moments
 
 
 def _read(call: ToolCall, timelines: Sequence[Timeline]) -> _Wish:

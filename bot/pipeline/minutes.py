@@ -5,14 +5,14 @@ from itertools import accumulate
 
 from bot.domain.answer import Prompt, Question, QuestionSource
 from bot.domain.clock import clock_time
+from bot.domain.fence import fenced
 from bot.domain.role import Role
+from bot.domain.visible import quoted
 from bot.domain.voice_session import SpokenLine
 from bot.pipeline.crew import Crew
-from bot.pipeline.fusion import fenced
 from bot.pipeline.run import Run
 from bot.pipeline.summing import OFFLINE, write
 from bot.pipeline.tokens import estimate_tokens
-from bot.pipeline.visible import quoted
 
 RULES = """\
 You write the notes of a conversation in a voice channel, for the people who took part.

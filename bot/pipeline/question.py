@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from bot.domain.answer import Question, QuestionSource
-from bot.pipeline.visible import visible
+from bot.domain.visible import visible
 
 DEFAULT_QUESTIONS = {"en": "What happens here?", "zh": "这里发生了什么？"}
 

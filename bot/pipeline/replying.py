@@ -13,6 +13,7 @@ from bot.pipeline.fusion import Evidence
 from bot.pipeline.looking import ClipAgain, Looking
 from bot.pipeline.run import Run
 from bot.pipeline.speaking import Speaker
+from bot.pipeline.tools import Toolbox
 from bot.pipeline.video import Understanding
 
 
@@ -50,6 +51,6 @@ async def reply(
             crew,
             prompt,
             on_sentence=speaker.say if speak else lambda _sentence: None,
-            looking=Looking(run, crew, again, evidence.clips),
+            toolbox=Toolbox(run, crew, Looking(run, crew, again, evidence.clips)),
         )
     return Reply(text=text, mode=chosen, voice=speaker.clip)

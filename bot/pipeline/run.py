@@ -13,6 +13,7 @@ from bot.domain.events import (
     FirstAudio,
     FirstSentence,
     FirstToken,
+    JobEvent,
     MediaProbed,
     NoticeRaised,
     Outcome,
@@ -27,7 +28,10 @@ from bot.domain.events import (
     UsageRecorded,
 )
 from bot.domain.media import AudioChunk, MediaProbe
+from bot.domain.occasion import Occasion
 from bot.domain.timeline import Notice, NoticeCode
+from bot.hooks.caller import Hooks
+from bot.hooks.specs import Specs
 
 log = logging.getLogger(__name__)
 
@@ -42,18 +46,30 @@ def new_job_id() -> str:
 class Run:
     """Collects what a job does and tells its listener. Used on one event loop.
 
-    `job_id` None: a new one. `clock` gives monotonic seconds. `timings_seconds` holds first_token, first_sentence,
+    `job_id` None: a new one. `occasion` None: nobody in particular, on the command line. `hooks`: plugins are told what
+    it reports, and what they spend for it is counted here. `hints` are names and words to expect in its clips. `clock`
+    gives monotonic seconds. `timings_seconds` holds first_token, first_sentence,
     first_audio and total as seconds since the start, and one duration per stage.
     """
 
     def __init__(
-        self, listener: RunListener, *, job_id: str | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        listener: RunListener,
+        *,
+        job_id: str | None = None,
+        occasion: Occasion | None = None,
+        hooks: Hooks | None = None,
+        hints: tuple[str, ...] = (),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.job_id = job_id or new_job_id()
+        self.occasion = occasion or Occasion(job_id=self.job_id)
+        self.hints = hints
         self.notices: list[Notice] = []
         self.usages: list[Usage] = []
         self.timings_seconds: dict[str, float] = {}
-        self.listener = listener
+        self.listener = listener if hooks is None else _Overheard(listener, hooks, self.occasion)
+        self._hooks = hooks
         self._clock = clock
         self._began = clock()
 
@@ -67,6 +83,8 @@ class Run:
         """Frame the run: RunStarted first, exactly one RunEnded last."""
         self._began = self._clock()
         self.listener.event(RunStarted(job_id=self.job_id, at_seconds=0.0))
+        if self._hooks is not None:
+            self._hooks.pays(self.job_id, self.used)
         outcome = Outcome.FAILED
         try:
             yield
@@ -75,6 +93,8 @@ class Run:
             outcome = Outcome.CANCELLED
             raise
         finally:
+            if self._hooks is not None:
+                self._hooks.paid(self.job_id)
             self.timings_seconds["total"] = self.at_seconds
             self.listener.event(RunEnded(job_id=self.job_id, at_seconds=self.at_seconds, outcome=outcome))
 
@@ -171,3 +191,22 @@ class Run:
         """What all calls cost together; None when a price is unknown."""
         costs = [usage.cost_usd for usage in self.usages]
         return None if any(cost is None for cost in costs) else sum(cost for cost in costs if cost is not None)
+
+
+class _Overheard:
+    """A listener, and the plugins that watch jobs."""
+
+    def __init__(self, listener: RunListener, hooks: Hooks, occasion: Occasion) -> None:
+        self._listener = listener
+        self._hooks = hooks
+        self._occasion = occasion
+
+    def event(self, event: JobEvent) -> None:
+        self._hooks.watch(Specs.on_job_event, event, self._occasion)
+        self._listener.event(event)
+
+    def text(self, delta: str) -> None:
+        self._listener.text(delta)
+
+    def audio(self, chunk: AudioChunk) -> None:
+        self._listener.audio(chunk)

@@ -9,8 +9,10 @@ from bot.domain.answer import Usage
 from bot.domain.errors import MediaError, ProviderCategory, ProviderError
 from bot.domain.events import Stage
 from bot.domain.media import AudioChunk, VoiceClip
+from bot.domain.occasion import Occasion
 from bot.domain.role import Role
 from bot.domain.timeline import Notice, NoticeCode
+from bot.hooks.specs import Specs
 from bot.media.encode import VoiceClipEncoder
 from bot.pipeline import notices
 from bot.pipeline.crew import Crew
@@ -41,16 +43,22 @@ async def say(run: Run, crew: Crew, text: str) -> VoiceClip:
 
 
 async def voiced(
-    crew: Crew, words: str, *, used: Callable[[list[Usage]], None], noticed: Callable[[Notice], None]
+    crew: Crew,
+    words: str,
+    *,
+    occasion: Occasion,
+    used: Callable[[list[Usage]], None],
+    noticed: Callable[[Notice], None],
 ) -> AsyncGenerator[AudioChunk]:
     """The sound of one sentence in the crew's voice, as it comes. Raises ProviderError; whoever leaves it early closes
     it."""
+    words = await crew.hooks.edit(Specs.edit_sentence, words, occasion)
     request = SpeechRequest(text=words, voice=crew.voice, language=crew.voice_language or crew.answer_language)
     async with crew.gates[Role.SPEECH], closing(crew.synthesizer.speak(request)) as items:
         async for item in items:
             match item:
                 case AudioChunk():
-                    yield item
+                    yield await crew.hooks.edit(Specs.edit_speech, item, occasion)
                 case SpeechEnd():
                     used([item.usage])
                 case _:
@@ -135,9 +143,13 @@ class Speaker:
                 any_sound = True
         return any_sound
 
+    def _voiced(self, sentence: str) -> AsyncGenerator[AudioChunk]:
+        run = self._run
+        return voiced(self._crew, sentence, occasion=run.occasion, used=run.used, noticed=run.notice)
+
     async def _synthesize(self, sentence: str, chunks: asyncio.Queue[AudioChunk | None]) -> None:
         try:
-            async with aclosing(voiced(self._crew, sentence, used=self._run.used, noticed=self._run.notice)) as sound:
+            async with aclosing(self._voiced(sentence)) as sound:
                 async for chunk in sound:
                     chunks.put_nowait(chunk)
         except ProviderError as error:

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from bot.domain.answer import Prompt, Question, QuestionSource
 from bot.domain.conversation import Turn
+from bot.domain.fence import fenced
 from bot.domain.role import Role
 from bot.domain.timeline import Notice
+from bot.domain.visible import visible
 from bot.pipeline.crew import Crew
 from bot.pipeline.earlier import turn_lines
-from bot.pipeline.fusion import fenced
 from bot.pipeline.run import Run
 from bot.pipeline.sentences import SentenceSplitter
-from bot.pipeline.visible import visible
 from bot.providers.base import AnswerDelta, AnswerEnd
 
 RULES = """\

@@ -3,13 +3,14 @@
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from bot.domain.errors import ProviderError
 from bot.domain.media import Frame, MediaFile, MediaProbe
 from bot.domain.timeline import Timeline
 from bot.domain.understanding import Heard, Look, Seen
+from bot.hooks.specs import Specs
 from bot.pipeline import notices
 from bot.pipeline.crew import Crew
 from bot.pipeline.listening import Listening
@@ -115,11 +116,18 @@ def recall(run: Run, seen: Seen, heard: Heard, looks: Sequence[Look] = ()) -> Ti
         captions=seen.captions,
         uncaptioned=[*seen.uncaptioned, *unseen],
         segments=heard.segments,
+        sounds=heard.moments,
         silences=heard.silences,
         cuts=seen.cuts,
         notices=run.notices,
     )
     return timeline.plus(moment for look in looks for moment in look.moments) if looks else timeline
+
+
+async def edited(run: Run, crew: Crew, understanding: Understanding) -> Understanding:
+    """As plugins leave its timeline, for one use of it: this is not kept."""
+    timeline = await crew.hooks.edit(Specs.edit_timeline, understanding.timeline, run.occasion)
+    return replace(understanding, timeline=timeline.plus(()))
 
 
 async def _nothing() -> None:

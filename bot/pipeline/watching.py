@@ -7,12 +7,12 @@ from contextlib import aclosing
 from bot.domain.errors import MediaError, ProviderError
 from bot.domain.events import Stage
 from bot.domain.media import Frame, MediaFile, MediaKind, MediaProbe
-from bot.domain.role import Role
 from bot.domain.speech import Segment
 from bot.domain.timeline import Caption, Notice
 from bot.domain.understanding import Seen
 from bot.media.frames import FramesEnd, SceneCut, sample_frames
 from bot.pipeline import notices
+from bot.pipeline.captioning import caption
 from bot.pipeline.crew import Crew
 from bot.pipeline.run import Run
 from bot.pipeline.together import together
@@ -120,19 +120,17 @@ class Watching:
 
     async def _caption(self, batch: tuple[Frame, ...]) -> None:
         run = self._run
-        async with self._crew.gates[Role.CAPTIONS]:
-            try:
-                result = await self._crew.captioner.caption(self._request(batch))
-            except ProviderError as error:
-                log.warning("job %s: %d frames without captions: %s", run.job_id, len(batch), error.code)
-                self.uncaptioned += [frame.at_seconds for frame in batch]
-                self.failure = self.failure or error
-                return
-        run.used(result.usages)
+        try:
+            request, result = await caption(run, self._crew, self._request(batch))
+        except ProviderError as error:
+            log.warning("job %s: %d frames without captions: %s", run.job_id, len(batch), error.code)
+            self.uncaptioned += [frame.at_seconds for frame in batch]
+            self.failure = self.failure or error
+            return
         self._note(*result.notices)
         self.captions += result.captions
         described = {caption.at_seconds for caption in result.captions}
-        self.uncaptioned += [frame.at_seconds for frame in batch if frame.at_seconds not in described]
+        self.uncaptioned += [frame.at_seconds for frame in request.frames if frame.at_seconds not in described]
         run.progress(Stage.CAPTIONS, len(self.captions), self.frame_count)
 
     def _request(self, batch: tuple[Frame, ...]) -> CaptionRequest:

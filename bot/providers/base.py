@@ -19,13 +19,14 @@ from bot.domain.timeline import Caption, Notice
 class CaptionRequest:
     """Frames in chronological order. `previous` is the last caption before them, where it is known already;
     `speech` is what was said around them, as far as it is known. With a `question` the frames are described closely
-    for the sake of it."""
+    for the sake of it. `focus` names objects and people to attend to."""
 
     frames: tuple[Frame, ...]
     previous: Caption | None = None
     speech: tuple[Segment, ...] = ()
     language: str | None = None
     question: str = field(default="", repr=False)
+    focus: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

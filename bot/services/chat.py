@@ -11,12 +11,15 @@ from bot.domain.conversation import ClipRef, MediaSource, PlaceSettings, Turn
 from bot.domain.errors import BotError, MediaError
 from bot.domain.events import RunListener
 from bot.domain.media import VoiceClip
+from bot.domain.occasion import Surface
 from bot.domain.recollection import NOTHING, Recollection
 from bot.domain.sentence import sentence
 from bot.domain.timeline import MomentKind, Notice, NoticeCode, Timeline
+from bot.hooks.values import Received
 from bot.memory.store import Memory
 from bot.pipeline.crew import Crew
 from bot.pipeline.question import choose_question
+from bot.pipeline.receiving import receive
 from bot.pipeline.replying import reply
 from bot.pipeline.run import Run
 from bot.pipeline.speaking import say
@@ -74,12 +77,17 @@ class ChatService:
 
         Raises MediaError for clips and voice messages that cannot be used, ProviderError when no model answered.
         """
-        run = Run(listener, job_id=ask.job_id)
+        crew = self._crew_at(place)
+        surface = Surface.CHAT if ask.asker_id else Surface.CLI
+        occasion = crew.occasion(ask.job_id, surface, key=ask.key, asker_id=ask.asker_id, locale=ask.locale)
+        run = Run(listener, job_id=ask.job_id, occasion=occasion, hooks=crew.hooks)
         async with run.whole():
             if ask.kind is AskKind.SPEAK:
-                return await self._speak(run, ask, place)
+                return await self._speak(run, ask, crew)
             run.notice(*self._standing)
             wanted = self._wanted(run, ask.clips or await self._clips_before(ask))
+            received = await receive(run, self._crew, Received(question=ask.question, sources=_sources(wanted)))
+            ask = replace(ask, question=received.question)
             keeps = await self._remembrance.may_keep({ask.asker_id, *_authors(wanted)})
             earlier = NOTHING
             again: list[Again] = []
@@ -93,18 +101,18 @@ class ChatService:
                 refs = [clip.ref for clip in clips]
                 with ExitStack() as stack:
                     again = [self._clips.again(run, clip, stack) for clip in clips]
-                    done, earlier = await self._reply(run, ask, self._crew_at(place), clips, again)
+                    done, earlier = await self._reply(run, ask, crew, clips, again)
         if keeps and (ask.clips or ask.kind in _SAID or not ask.is_private):
             await self._remembrance.keep(_turn(ask, done, refs, earlier))
             await self._clips.keep_looks(again)
         return replace(done, timings_seconds=run.timings_seconds)
 
-    async def _speak(self, run: Run, ask: Ask, place: PlaceSettings) -> Done:
+    async def _speak(self, run: Run, ask: Ask, crew: Crew) -> Done:
         """The answer of the turn an ask follows, aloud."""
         turn = await self._memory.turn(ask.follows) if ask.follows else None
         if turn is None:
             raise BotError("turn_gone", "I no longer know that answer. Ask again, with speaking switched on.")
-        return Done(voice=await say(run, self._crew_at(place), turn.answer), notices=tuple(run.notices))
+        return Done(voice=await say(run, crew, turn.answer), notices=tuple(run.notices))
 
     def _crew_at(self, place: PlaceSettings) -> Crew:
         return replace(
@@ -168,9 +176,8 @@ class ChatService:
     async def _storyboards(self, run: Run, wanted: Sequence[MediaSource | ClipRef]) -> Done:
         if not wanted:
             raise no_clip()
-        sources = [ref.source if isinstance(ref, ClipRef) else ref for ref in wanted]
         return Done(
-            storyboards=tuple([await self._clips.storyboard(run, source) for source in sources]),
+            storyboards=tuple([await self._clips.storyboard(run, source) for source in _sources(wanted)]),
             has_picture=True,
             notices=tuple(run.notices),
         )
@@ -229,8 +236,11 @@ def _turn(ask: Ask, done: Done, clips: Sequence[ClipRef], earlier: Recollection)
 
 def _authors(clips: Sequence[MediaSource | ClipRef]) -> set[int]:
     """Who posted them, as far as that is known."""
-    sources = (clip.source if isinstance(clip, ClipRef) else clip for clip in clips)
-    return {source.author_id for source in sources if source.author_id}
+    return {source.author_id for source in _sources(clips) if source.author_id}
+
+
+def _sources(clips: Sequence[MediaSource | ClipRef]) -> tuple[MediaSource, ...]:
+    return tuple(clip.source if isinstance(clip, ClipRef) else clip for clip in clips)
 
 
 def no_clip() -> MediaError:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Iterable
 from contextlib import ExitStack, aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -13,18 +13,14 @@ from bot.domain.answer import AnswerMode
 from bot.domain.conversation import ClipRef, MediaSource
 from bot.domain.errors import MediaError
 from bot.domain.events import (
-    JobEvent,
-    NoticeRaised,
-    RunEnded,
     RunListener,
-    RunStarted,
     Stage,
-    UsageRecorded,
 )
-from bot.domain.media import AudioChunk, Frame, MediaFile, MediaProbe
+from bot.domain.media import Frame, MediaFile, MediaProbe
 from bot.domain.role import Role
 from bot.domain.timeline import Notice, NoticeCode
 from bot.domain.understanding import Heard, Look, Seen
+from bot.hooks.specs import Specs
 from bot.media.cache import ClipCache
 from bot.media.frames import sample_frames
 from bot.media.intake import open_media
@@ -36,7 +32,8 @@ from bot.pipeline.crew import Crew
 from bot.pipeline.fusion import frames_to_hold
 from bot.pipeline.looking import LOOK_EDGE_PX, LOOK_FRAMES
 from bot.pipeline.run import Run
-from bot.pipeline.video import Known, Understanding, recall, transcribe, understand
+from bot.pipeline.video import Known, Understanding, edited, recall, transcribe, understand
+from bot.services.steps import Broadcast, Steps
 
 _DEGRADED = frozenset({NoticeCode.CAPTIONS_MISSING, NoticeCode.TRANSCRIPT_MISSING, NoticeCode.FALLBACK_USED})
 _DEGRADED_KEEPS = timedelta(minutes=10)
@@ -52,11 +49,12 @@ class MediaFetcher(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
-    """A clip that was understood."""
+    """A clip that was understood. `look_recipe`: what another look at it depends on."""
 
     ref: ClipRef
     has_picture: bool
     understanding: Understanding = field(repr=False)
+    look_recipe: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +66,25 @@ class Storyboard:
     at_seconds: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recipes:
+    """What the halves of a clip depend on besides the clip, there where it is asked about, and what a look does."""
+
+    seen: str
+    heard: str
+    look: str
+
+
+_SEEING = (Specs.edit_frames, Specs.edit_captions, Specs.register_captioners)
+_HEARING = (Specs.on_sound, Specs.edit_heard, Specs.register_transcribers)
+
+
 @dataclass(eq=False, slots=True, kw_only=True)
 class _Flight:
     """The one piece of work on a clip that all who ask about it wait for; up to `hold` frames stay without words."""
 
     sha256: str
+    recipes: "_Recipes"
     watchers: list[RunListener]
     looks: bool
     hold: int
@@ -121,22 +133,24 @@ class ClipService:
         `sha256` is the digest of its content where that is known. Raises MediaError and ProviderError.
         """
         sha256 = sha256 or await self._memory.digest_of(source.attachment_id)
-        if sha256 is not None:
-            remembered = await self._remembered(run, sha256, looks=looks)
-            if remembered is not None:
-                facts, understanding = remembered
-                return Clip(
-                    ref=ClipRef(sha256=sha256, source=source),
-                    has_picture=facts.has_video,
-                    understanding=understanding,
+        recipes = await self._recipes(run)
+        remembered = None if sha256 is None else await self._remembered(run, sha256, recipes, looks=looks)
+        if sha256 is not None and remembered is not None:
+            facts, understanding = remembered
+        else:
+            step = _step(run)
+            with ExitStack() as stack:
+                file, facts = await self._open(step, source, stack, sha256)
+                sha256 = file.sha256
+                understanding = await self._shared(
+                    run, source, file, facts, stack, recipes=recipes, mode=mode, looks=looks
                 )
-        step = Run(Steps(run.listener))
-        with ExitStack() as stack:
-            file, facts = await self._open(step, source, stack, sha256)
-            understanding = await self._shared(run, source, file, facts, stack, mode=mode, looks=looks)
-        run.notice(*understanding.timeline.notices)
+            run.notice(*understanding.timeline.notices)
         return Clip(
-            ref=ClipRef(sha256=file.sha256, source=source), has_picture=facts.has_video, understanding=understanding
+            ref=ClipRef(sha256=sha256, source=source),
+            has_picture=facts.has_video,
+            look_recipe=recipes.look,
+            understanding=await edited(run, self._crew, understanding),
         )
 
     async def is_known(self, source: MediaSource) -> bool:
@@ -145,7 +159,7 @@ class ClipService:
 
     async def storyboard(self, run: Run, source: MediaSource) -> Storyboard:
         """The chosen frames with their times. Raises MediaError, also when there is no picture."""
-        step = Run(Steps(run.listener))
+        step = _step(run)
         with ExitStack() as stack:
             sha256 = await self._memory.digest_of(source.attachment_id)
             file, facts = await self._open(step, source, stack, sha256)
@@ -162,28 +176,40 @@ class ClipService:
     def again(self, run: Run, clip: Clip, stack: ExitStack) -> "Again":
         """The clip for an answer that may have parts of it examined again: opened when that is asked for the first
         time, closed with `stack`."""
-        return Again(self._open, Run(Steps(run.listener)), clip.ref, stack)
+        return Again(self._open, _step(run), clip, stack)
 
     async def keep_looks(self, clips: Iterable["Again"]) -> None:
         """Remember what was found in these, for the next question."""
         for clip in clips:
             for look in clip.looks:
-                await self._memory.keep_look(clip.ref.sha256, self._look_recipe, look)
+                await self._memory.keep_look(clip.ref.sha256, clip.recipe, look)
 
-    async def _remembered(self, run: Run, sha256: str, *, looks: bool) -> tuple[MediaProbe, Understanding] | None:
+    async def _recipes(self, run: Run) -> _Recipes:
+        """Plugins and hints have a part in what is found."""
+        hooks, occasion = self._crew.hooks, run.occasion
+        seeing, hearing = await hooks.recipe(occasion, *_SEEING), await hooks.recipe(occasion, *_HEARING)
+        return _Recipes(
+            seen=_varied(self._seen_recipe, seeing),
+            heard=_varied(self._heard_recipe, hearing, *run.hints),
+            look=_varied(self._look_recipe, seeing, hearing),
+        )
+
+    async def _remembered(
+        self, run: Run, sha256: str, recipes: _Recipes, *, looks: bool
+    ) -> tuple[MediaProbe, Understanding] | None:
         """What memory holds, when that is all that is wanted."""
-        facts, known = await asyncio.gather(self._memory.facts(sha256), self._known(sha256))
+        facts, known = await asyncio.gather(self._memory.facts(sha256), self._known(sha256, recipes))
         if facts is None:
             return None
         if not looks and known.heard is not None:
             return facts, _recalled(run, Known(heard=known.heard))
         return (facts, _recalled(run, known)) if looks and known.suffices(facts) else None
 
-    async def _known(self, sha256: str) -> Known:
+    async def _known(self, sha256: str, recipes: _Recipes) -> Known:
         seen, heard, looks = await asyncio.gather(
-            self._memory.seen(sha256, self._seen_recipe),
-            self._memory.heard(sha256, self._heard_recipe),
-            self._memory.looks(sha256, self._look_recipe),
+            self._memory.seen(sha256, recipes.seen),
+            self._memory.heard(sha256, recipes.heard),
+            self._memory.looks(sha256, recipes.look),
         )
         return Known(seen=seen, heard=heard, looks=looks)
 
@@ -202,6 +228,7 @@ class ClipService:
             file = await open_media(path, self._crew.limits)
             facts = await self._memory.facts(file.sha256) or await probe(file, self._crew.limits)
         step.probed(facts)
+        self._crew.hooks.watch(Specs.on_probed, facts, step.occasion)
         if await self._may_keep(source):
             await self._memory.keep_digest(source, file.sha256)
             await self._memory.keep_facts(file.sha256, facts)
@@ -221,6 +248,7 @@ class ClipService:
         facts: MediaProbe,
         stack: ExitStack,
         *,
+        recipes: _Recipes,
         mode: AnswerMode,
         looks: bool,
     ) -> Understanding:
@@ -228,15 +256,17 @@ class ClipService:
         the file then belongs to that work."""
         hold = frames_to_hold(mode, facts.kind, self._crew)
         while (flight := self._flights.get(file.sha256)) is not None:
-            if not looks or (flight.looks and flight.hold <= hold):
+            if flight.recipes == recipes and (not looks or (flight.looks and flight.hold <= hold)):
                 stack.close()
                 return await self._join(flight, run)
             await asyncio.wait([flight.task])
         watchers: list[RunListener] = []
-        step = Run(_Broadcast(watchers))
-        work = self._work(step, source, file, facts, stack.pop_all(), hold=hold, looks=looks)
+        step = Run(Broadcast(watchers), occasion=replace(run.occasion, clip=file.sha256), hints=run.hints)
+        work = self._work(step, source, file, facts, stack.pop_all(), recipes=recipes, hold=hold, looks=looks)
         task = asyncio.create_task(work, name=f"clip-{step.job_id}")
-        flight = _Flight(sha256=file.sha256, watchers=watchers, looks=looks, hold=hold, run=step, task=task)
+        flight = _Flight(
+            sha256=file.sha256, recipes=recipes, watchers=watchers, looks=looks, hold=hold, run=step, task=task
+        )
         self._flights[file.sha256] = flight
         task.add_done_callback(lambda _task: self._land(flight))
         return await self._join(flight, run)
@@ -269,29 +299,28 @@ class ClipService:
         facts: MediaProbe,
         stack: ExitStack,
         *,
+        recipes: _Recipes,
         hold: int,
         looks: bool,
     ) -> Understanding:
         with stack:
-            known = await self._known(file.sha256)
+            known = await self._known(file.sha256, recipes)
             if not looks:
                 heard = known.heard or await transcribe(step, self._crew, file, facts)
-                await self._keep(source, file.sha256, Known(heard=heard))
+                await self._keep(source, file.sha256, Known(heard=heard), recipes)
                 return _recalled(step, Known(heard=heard))
             understanding = await understand(step, self._crew, file, facts, hold_frames=hold, known=known)
-            await self._keep(source, file.sha256, understanding.known)
+            await self._keep(source, file.sha256, understanding.known, recipes)
             return understanding
 
-    async def _keep(self, source: MediaSource, sha256: str, known: Known) -> None:
+    async def _keep(self, source: MediaSource, sha256: str, known: Known, recipes: _Recipes) -> None:
         if not await self._may_keep(source):
             return
         if known.seen is not None:
-            await self._memory.keep_seen(
-                sha256, self._seen_recipe, known.seen, fresh_until=_fresh_until(known.seen.notices)
-            )
+            await self._memory.keep_seen(sha256, recipes.seen, known.seen, fresh_until=_fresh_until(known.seen.notices))
         if known.heard is not None:
             await self._memory.keep_heard(
-                sha256, self._heard_recipe, known.heard, fresh_until=_fresh_until(known.heard.notices)
+                sha256, recipes.heard, known.heard, fresh_until=_fresh_until(known.heard.notices)
             )
 
 
@@ -304,12 +333,13 @@ class _Open(Protocol):
 class Again:
     """A clip that is understood, to be opened again within one answer."""
 
-    def __init__(self, opener: _Open, step: Run, ref: ClipRef, stack: ExitStack) -> None:
+    def __init__(self, opener: _Open, step: Run, clip: Clip, stack: ExitStack) -> None:
         self._opener = opener
         self._step = step
         self._stack = stack
         self._opened: tuple[MediaFile, MediaProbe] | None = None
-        self.ref = ref
+        self.ref = clip.ref
+        self.recipe = clip.look_recipe
         self.looks: list[Look] = []
 
     async def open(self) -> tuple[MediaFile, MediaProbe]:
@@ -322,45 +352,19 @@ class Again:
         return self._opened
 
 
-class Steps:
-    """Passes on what one step of a run reports, without the frame and the sums that belong to the run itself."""
-
-    def __init__(self, listener: RunListener) -> None:
-        self._listener = listener
-
-    def event(self, event: JobEvent) -> None:
-        if not isinstance(event, RunStarted | RunEnded | UsageRecorded | NoticeRaised):
-            self._listener.event(event)
-
-    def text(self, delta: str) -> None:
-        self._listener.text(delta)
-
-    def audio(self, chunk: AudioChunk) -> None:
-        self._listener.audio(chunk)
-
-
-class _Broadcast:
-    """Steps of shared work, told to all who wait for it."""
-
-    def __init__(self, watchers: list[RunListener]) -> None:
-        self._watchers = watchers
-
-    def event(self, event: JobEvent) -> None:
-        for watcher in self._watchers:
-            Steps(watcher).event(event)
-
-    def text(self, delta: str) -> None:
-        """No answer is written here."""
-
-    def audio(self, chunk: AudioChunk) -> None:
-        """Nor spoken."""
-
-
 def _recalled(run: Run, known: Known) -> Understanding:
     """From memory alone; a half that is not known is one that such a file does not have."""
     heard = known.heard or Heard()
     timeline = recall(run, known.seen or Seen(), heard, known.looks)
     return Understanding(timeline=timeline, known=known, language=heard.language)
+
+
+def _step(run: Run) -> Run:
+    return Run(Steps(run.listener), occasion=run.occasion, hints=run.hints)
+
+
+def _varied(recipe: str, *by: str) -> str:
+    return _recipe(recipe, *by) if any(by) else recipe
 
 
 def _recipe(*ingredients: object) -> str:

@@ -11,7 +11,7 @@ from bot.domain.clock import clock_time
 from bot.domain.conversation import ClipRef, ConversationKey, MessageRef, Turn
 from bot.domain.moment_text import window
 from bot.domain.recollection import Fact, HeldClip, Holdings, Summary
-from bot.domain.records import HeldRecord
+from bot.domain.records import ExportPart, HeldRecord
 from bot.domain.sentence import sentence
 from bot.locales import Catalogue
 from bot.pipeline.export import moment_as_json, notice_as_json
@@ -36,7 +36,11 @@ _EVERYBODY = re.compile(r"@(everyone|here)", re.IGNORECASE)
 _MARK = re.compile(r"[\\`*_{}\[\]<>()#+|~@&!$=:.-]")
 
 
-def export_json(holdings: Holdings) -> bytes:
+Parts = Sequence[tuple[str, ExportPart]]
+"""What plugins hold besides their records, each with the name of its plugin."""
+
+
+def export_json(holdings: Holdings, parts: Parts = ()) -> bytes:
     """UTF-8. Ids are strings, because they do not fit the numbers of JavaScript; times are ISO 8601 in UTC."""
     shape = {
         "schema": SCHEMA,
@@ -51,12 +55,13 @@ def export_json(holdings: Holdings) -> bytes:
             for kind, is_given, chosen_at in holdings.consents
         ],
         "plugins": [_held(held) for held in holdings.plugins],
+        "plugin_parts": [{"plugin": plugin, "title": part.title, "lines": list(part.lines)} for plugin, part in parts],
         "kept_besides": list(BESIDES),
     }
     return (json.dumps(shape, ensure_ascii=False, indent=2) + "\n").encode()
 
 
-def export_markdown(holdings: Holdings, words: Catalogue) -> bytes:
+def export_markdown(holdings: Holdings, words: Catalogue, parts: Parts = ()) -> bytes:
     """UTF-8. Words of people and models are quoted, and nothing in them is live: no link, no mention, no markup."""
     sections = (
         (words("Questions and answers"), [_turn_lines(turn, words) for turn in holdings.turns]),
@@ -65,7 +70,13 @@ def export_markdown(holdings: Holdings, words: Catalogue) -> bytes:
         (words("Clips"), [_clip_lines(clip, words) for clip in holdings.clips]),
         (words("Summaries"), [_summary_lines(summary, words) for summary in holdings.summaries]),
         (words("Choices"), [[_choice(*choice, words)] for choice in holdings.consents]),
-        (words("Kept by plugins"), [_held_lines(held, words) for held in holdings.plugins]),
+        (
+            words("Kept by plugins"),
+            [
+                *(_held_lines(held, words) for held in holdings.plugins),
+                *(_part_lines(plugin, part, words) for plugin, part in parts),
+            ],
+        ),
         (words("Kept besides, and forgotten with it"), [[f"- {words.of(what)}"] for what in BESIDES]),
     )
     lines = [f"# {words('Everything that is kept of you')}"]
@@ -188,6 +199,11 @@ def _held_lines(held: HeldRecord, words: Catalogue) -> list[str]:
     value = "\n".join(f"{name}: {_as_text(inner)}" for name, inner in record.value.items())
     title = f"### {_where(record.kept_at, record.key, words)}"
     return [title, "", f"{_dead(held.plugin)}, {_dead(record.table)}", "", *_quoted(value)]
+
+
+def _part_lines(plugin: str, part: ExportPart, words: Catalogue) -> list[str]:
+    title = f"### {_dead(plugin)}: {_dead(words.of(part.title))}"
+    return [title, "", *_quoted("\n".join(words.of(line) for line in part.lines))]
 
 
 def _as_text(value: object) -> str:

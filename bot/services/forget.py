@@ -10,6 +10,9 @@ from bot.domain.conversation import ConversationKey, MessageRef
 from bot.domain.errors import BotError
 from bot.domain.recollection import Fact, Forgotten, Scope
 from bot.domain.sentence import sentence
+from bot.hooks.caller import Hooks
+from bot.hooks.specs import Specs
+from bot.hooks.values import Forgetting
 from bot.memory.consents import MEMORY
 from bot.memory.store import Memory
 from bot.services.fact_text import fact_text
@@ -38,8 +41,8 @@ def _now() -> datetime:
 
 class ForgetService:
     """What it returns from is off the disk, except for messages: many can be deleted at once, and their words leave
-    the disk a moment later. `keep_days` is the operator's; after `fade_days` goes what a summary tells as well. Raises
-    MemoryFault."""
+    the disk a moment later. Plugins on the `hooks` are told. `keep_days` is the operator's; after `fade_days` goes what
+    a summary tells as well. Raises MemoryFault."""
 
     def __init__(
         self,
@@ -48,12 +51,14 @@ class ForgetService:
         *,
         keep_days: int,
         fade_days: int = 14,
+        hooks: Hooks | None = None,
         clock: Callable[[], datetime] = _now,
     ) -> None:
         self._memory = memory
         self._cache = cache
         self._keeps = timedelta(days=keep_days)
         self._fades = timedelta(days=fade_days)
+        self._hooks = hooks
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
         self._next_wipe: asyncio.Task[None] | None = None
@@ -61,15 +66,21 @@ class ForgetService:
 
     async def person(self, person_id: int) -> Forgotten:
         """Everything of one person, everywhere; their choices stay, except that they agreed to be heard."""
-        return await self._thoroughly(await self._memory.forget_person(person_id))
+        gone = await self._memory.forget_person(person_id)
+        await self._tell(Forgetting(person_id=person_id))
+        return await self._thoroughly(gone)
 
     async def place(self, key: ConversationKey, *, is_gone: bool = False) -> Forgotten:
         """A channel, thread or direct message; with `is_gone` what was set there goes, too."""
-        return await self._thoroughly(await self._memory.forget_place(key, is_gone=is_gone))
+        gone = await self._memory.forget_place(key, is_gone=is_gone)
+        await self._tell(Forgetting(key=key))
+        return await self._thoroughly(gone)
 
     async def server(self, server_id: int, *, channels: Collection[int] = ()) -> Forgotten:
         """Everything of a server; `channels` are those that Discord tells of."""
-        return await self._thoroughly(await self._memory.forget_server(server_id, channels=channels))
+        gone = await self._memory.forget_server(server_id, channels=channels)
+        await self._tell(Forgetting(server_id=server_id))
+        return await self._thoroughly(gone)
 
     async def clip(self, sha256: str, key: ConversationKey) -> Forgotten:
         """A clip as it is known in the server of this place, or in this direct message."""
@@ -154,8 +165,16 @@ class ForgetService:
         return gone
 
     async def _drop_files(self, gone: Forgotten) -> None:
+        """Out of the cache and out of the plugins."""
         if self._cache is not None and gone.clips:
             await self._cache.drop(gone.clips)
+        if gone.jobs or gone.clips:
+            await self._tell(Forgetting(job_ids=gone.jobs, clips=gone.clips))
+
+    async def _tell(self, forgetting: Forgetting) -> None:
+        """Plugins, which hold things of their own."""
+        if self._hooks is not None:
+            await self._hooks.gather(Specs.on_forget, forgetting)
 
     def _wipe_soon(self) -> asyncio.Task[None]:
         """The next wipe to begin, for all who ask before it does."""

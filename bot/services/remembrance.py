@@ -8,8 +8,6 @@ from datetime import UTC, datetime, timedelta
 from bot.domain.ask import Ask
 from bot.domain.conversation import ClipRef, ConversationKey, Turn
 from bot.domain.errors import MemoryFault, ProviderError
-from bot.domain.events import JobEvent
-from bot.domain.media import AudioChunk
 from bot.domain.recollection import Recollection, Summary, Vector
 from bot.domain.role import Role
 from bot.memory.store import Memory
@@ -17,6 +15,7 @@ from bot.pipeline.crew import Crew
 from bot.pipeline.run import Run
 from bot.pipeline.summing import summarise
 from bot.providers.base import EmbedRequest
+from bot.services.steps import Unwatched
 from bot.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -119,22 +118,9 @@ class Remembrance:
             return
         async with self._summing_up:  # who waits here looks for turns afterwards, so none is overlooked
             while turns := await self._memory.to_summarise(key, keep_recent=_KEPT_RECENT, batch=_SUMMARISED_AT_ONCE):
-                text = await summarise(Run(_Quiet()), self._crew, turns)
+                text = await summarise(Run(Unwatched()), self._crew, turns)
                 if not text:
                     return
                 summary = Summary(key=key, from_at=turns[0].asked_at, through_at=turns[-1].asked_at, text=text)
                 if not await self._memory.keep_summary(summary, turns):
                     return
-
-
-class _Quiet:
-    """Nobody watches work in the background."""
-
-    def event(self, event: JobEvent) -> None:
-        """Not shown."""
-
-    def text(self, delta: str) -> None:
-        """Not shown."""
-
-    def audio(self, chunk: AudioChunk) -> None:
-        """Not played."""

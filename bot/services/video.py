@@ -8,7 +8,10 @@ from pathlib import Path
 from bot.domain.answer import Answer, AnswerMode
 from bot.domain.events import CostEstimated, RunListener, Stage
 from bot.domain.media import Frame, MediaFile, MediaProbe
+from bot.domain.occasion import Surface
 from bot.domain.timeline import MomentKind, Notice, Timeline
+from bot.hooks.specs import Specs
+from bot.hooks.values import Received
 from bot.media.frames import sample_frames
 from bot.media.intake import open_media
 from bot.media.probe import probe
@@ -18,9 +21,10 @@ from bot.pipeline.estimate import Estimate, estimate_ahead, estimate_exactly
 from bot.pipeline.fusion import frames_to_hold
 from bot.pipeline.looking import OpenClip
 from bot.pipeline.question import choose_question
+from bot.pipeline.receiving import receive
 from bot.pipeline.replying import reply
-from bot.pipeline.run import Run
-from bot.pipeline.video import understand
+from bot.pipeline.run import Run, new_job_id
+from bot.pipeline.video import edited, understand
 
 log = logging.getLogger(__name__)
 
@@ -46,14 +50,18 @@ class VideoService:
         Without a typed question the one asked in the clip is answered, else what happens there.
         Raises MediaError for a file that cannot be used and ProviderError when no model answered.
         """
-        run = Run(listener)
+        run = self._run(listener)
         async with run.whole():
+            received = await receive(run, self._crew, Received(question=question))
             file, facts = await self._open(run, path)
             hold = frames_to_hold(mode, facts.kind, self._crew)
             self._announce_cost(run, facts)
             understood = await understand(run, self._crew, file, facts, hold_frames=hold)
+            understood = await edited(run, self._crew, understood)
             spoken = [moment.text for moment in understood.timeline.of(MomentKind.HEARD)]
-            asked = choose_question(question, spoken, language=self._crew.answer_language or understood.language)
+            asked = choose_question(
+                received.question, spoken, language=self._crew.answer_language or understood.language
+            )
             again = OpenClip(file, facts)
             said = await reply(run, self._crew, asked, [understood], mode=mode, speak=speak, again=[again])
         timeline = understood.timeline.plus(moment for look in again.looks for moment in look.moments)
@@ -71,16 +79,17 @@ class VideoService:
 
     async def timeline(self, path: Path, listener: RunListener) -> Timeline:
         """What is seen and heard in a clip, in order. Raises MediaError."""
-        run = Run(listener)
+        run = self._run(listener)
         async with run.whole():
             file, facts = await self._open(run, path)
             self._announce_cost(run, facts)
             understood = await understand(run, self._crew, file, facts, hold_frames=0)
+            understood = await edited(run, self._crew, understood)
         return replace(understood.timeline, notices=tuple(run.notices))
 
     async def storyboard(self, path: Path, listener: RunListener) -> bytes:
         """A PNG of the chosen frames with their times. Raises MediaError, also when the file has no picture."""
-        run = Run(listener)
+        run = self._run(listener)
         async with run.whole():
             file, facts = await self._open(run, path)
             async with run.stage(Stage.FRAMES):
@@ -89,10 +98,14 @@ class VideoService:
 
     async def estimate(self, path: Path, listener: RunListener) -> Estimate:
         """What an answer about this clip will take and cost; nothing is paid for it. Raises MediaError."""
-        run = Run(listener)
+        run = self._run(listener)
         async with run.whole():
             file, facts = await self._open(run, path)
             return await estimate_exactly(self._crew, file, facts)
+
+    def _run(self, listener: RunListener) -> Run:
+        occasion = self._crew.occasion(new_job_id(), Surface.CLI)
+        return Run(listener, job_id=occasion.job_id, occasion=occasion, hooks=self._crew.hooks)
 
     async def _open(self, run: Run, path: Path) -> tuple[MediaFile, MediaProbe]:
         run.notice(*self._standing)
@@ -100,6 +113,7 @@ class VideoService:
             file = await open_media(path, self._crew.limits)
             facts = await probe(file, self._crew.limits)
         run.probed(facts)
+        self._crew.hooks.watch(Specs.on_probed, facts, run.occasion)
         return file, facts
 
     async def _frames(self, file: MediaFile, facts: MediaProbe) -> tuple[Frame, ...]:

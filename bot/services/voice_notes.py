@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 
 from bot.domain.answer import Usage
 from bot.domain.errors import BotError, ProviderError
-from bot.domain.events import JobEvent
-from bot.domain.media import AudioChunk
 from bot.domain.voice_session import SpokenLine
 from bot.pipeline.crew import Crew
 from bot.pipeline.minutes import sum_up
 from bot.pipeline.run import Run
+from bot.services.steps import Unwatched
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +32,7 @@ class VoiceNotes:
 
     async def summary(self, lines: Sequence[SpokenLine], *, language: str | None = None) -> Minutes:
         """A transcript is worth having without one, so nothing is raised."""
-        run = Run(_Unwatched())
+        run = Run(Unwatched())
         try:
             async with run.whole():
                 text = await sum_up(run, self._crew, lines, language=language)
@@ -41,16 +40,3 @@ class VoiceNotes:
             log.warning("job %s: no summary of a conversation: %s", run.job_id, error.code)
             return Minutes(problem=error, usages=tuple(run.usages))
         return Minutes(summary=text, usages=tuple(run.usages))
-
-
-class _Unwatched:
-    """There is no progress to show."""
-
-    def event(self, event: JobEvent) -> None:
-        """Not shown."""
-
-    def text(self, delta: str) -> None:
-        """Not shown."""
-
-    def audio(self, chunk: AudioChunk) -> None:
-        """Not played."""

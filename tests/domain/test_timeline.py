@@ -2,7 +2,7 @@
 
 from bot.domain.media import Silence
 from bot.domain.speech import Segment
-from bot.domain.timeline import Caption, MomentKind, Notice, NoticeCode, Timeline
+from bot.domain.timeline import Caption, Moment, MomentKind, Notice, NoticeCode, Timeline
 
 
 def caption(at: float, text: str, screen: str | None = None, since: float | None = None) -> Caption:
@@ -66,6 +66,10 @@ def test_moments_stand_in_order_of_time_and_notices_once() -> None:
             Segment(start_seconds=1, end_seconds=2, text="one"),
             Segment(start_seconds=7, end_seconds=8, text="  "),
         ],
+        sounds=[
+            Moment(kind=MomentKind.SOUND, start_seconds=4, end_seconds=6, text="laughter"),
+            Moment(kind=MomentKind.TONE, start_seconds=4, end_seconds=5, text="excited"),
+        ],
         silences=[Silence(start_seconds=2, end_seconds=4)],
         cuts=[6.0],
         notices=[notice, notice],
@@ -75,6 +79,8 @@ def test_moments_stand_in_order_of_time_and_notices_once() -> None:
         (MomentKind.HEARD, 1),
         (MomentKind.SILENCE, 2),
         (MomentKind.HEARD, 4),
+        (MomentKind.TONE, 4),
+        (MomentKind.SOUND, 4),
         (MomentKind.CUT, 6),
         (MomentKind.SEEN, 6),
     ]

@@ -46,6 +46,18 @@ SILENT = Timeline.weave(
 )
 
 
+LIVELY = Timeline.weave(
+    duration_seconds=60.0,
+    segments=[segment(4.2, 6.0, "so we won"), segment(20.0, 22.0, "thank you all")],
+    sounds=[
+        Moment(kind=MomentKind.TONE, start_seconds=4.2, end_seconds=6.0, text="excited"),
+        Moment(kind=MomentKind.SOUND, start_seconds=12.0, end_seconds=14.0, text="laughter"),
+        Moment(kind=MomentKind.SOUND, start_seconds=23.0, end_seconds=30.0, text="applause"),
+        Moment(kind=MomentKind.SOUND, start_seconds=31.0, end_seconds=50.0, text="music"),
+    ],
+)
+
+
 def asked(text: str, timeline: Timeline = CLIP, *, source: QuestionSource = QuestionSource.TYPED) -> str:
     return answer(Question(source=source, text=text), timeline)
 
@@ -89,6 +101,26 @@ def test_questions(question: str, has: list[str], lacks: list[str]) -> None:
     assert text.startswith("离线回答" if "\u4e00" <= question[0] <= "\u9fff" else "Offline answer")
     assert [part for part in has if part not in text] == [], text
     assert [part for part in lacks if part in text.split("：" if text.startswith("离线") else ":", 1)[1]] == [], text
+
+
+@pytest.mark.parametrize(
+    ("question", "has", "lacks"),
+    [
+        ("When do people laugh?", ["There seems to be laughter [0:12]."], ["[0:23]", "[0:04]"]),
+        ("Who laughs?", ["laughter [0:12]"], ["[0:31]"]),
+        ("When do they clap?", ["applause [0:23]"], ["[0:12]"]),
+        ("Is there any music?", ["music [0:31]"], ["[0:12]", "Speech"]),
+        ("Who sounds excited?", ["Someone sounds excited [0:04]"], ["[0:12]"]),
+        ("What was said?", ["so we won", "thank you all"], ["laughter", "excited"]),
+        ("What happens?", ["so we won", "laughter [0:12]"], ["excited"]),
+        ("什么时候有人笑？", ["听起来有笑声 [0:12]"], ["[0:23]"]),
+        ("什么时候鼓掌？", ["掌声 [0:23]"], ["[0:12]"]),
+    ],
+)
+def test_sounds_are_asked_for_in_other_words_than_their_own(question: str, has: list[str], lacks: list[str]) -> None:
+    text = asked(question, LIVELY)
+    assert [part for part in has if part not in text] == [], text
+    assert [part for part in lacks if part in text] == [], text
 
 
 @pytest.mark.parametrize(

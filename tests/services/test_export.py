@@ -10,7 +10,7 @@ from bot.database.tables import Base
 from bot.domain.answer import Usage
 from bot.domain.conversation import ClipRef, MediaSource
 from bot.domain.recollection import Fact, HeldClip, Holdings, Summary
-from bot.domain.records import HeldRecord, Record
+from bot.domain.records import ExportPart, HeldRecord, Record
 from bot.domain.role import Role
 from bot.domain.timeline import Moment, MomentKind, Notice, NoticeCode
 from bot.locales import catalogue
@@ -159,6 +159,15 @@ def test_markdown_is_for_people() -> None:
         "It rests on words of others as well, so it is not shown here.",
     ):
         assert line in page.splitlines(), line
+
+
+def test_what_plugins_hold_besides_is_in_both_files() -> None:
+    part = ExportPart(title="Voice", lines=("How loud, in *numbers*.", "How high."))
+    nothing = Holdings(person_id=ALICE)
+    shape = json.loads(export_json(nothing, [("emotion", part)]))
+    assert shape["plugin_parts"] == [{"plugin": "emotion", "title": "Voice", "lines": list(part.lines)}]
+    page = export_markdown(nothing, ENGLISH, [("emotion", part)]).decode()
+    assert "### emotion: Voice\n\n> How loud, in \\*numbers\\*\\.  \n> How high\\.  \n" in page
 
 
 def test_where_nothing_is_kept_it_says_so() -> None:

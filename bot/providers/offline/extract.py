@@ -8,7 +8,7 @@ from bot.domain.timeline import Moment, MomentKind, NoticeCode, Timeline
 from bot.providers.offline.inquiry import Inquiry, Wanted, stems, understand
 from bot.providers.offline.wording import CHINESE, COLOURS, ENGLISH, Wording, cite
 
-_WORDED = (MomentKind.HEARD, MomentKind.TEXT, MomentKind.SEEN)
+_WORDED = (MomentKind.HEARD, MomentKind.TEXT, MomentKind.SEEN, MomentKind.SOUND, MomentKind.TONE)
 _KINDS = {Wanted.TEXT: (MomentKind.TEXT,), Wanted.HEARD: (MomentKind.HEARD,)}
 _MOST_MOMENTS = 4
 _MOST_TIMES = 5
@@ -16,6 +16,12 @@ _MOST_COLOURS = 6
 _MOST_KNOWN = 3
 _NO_SOUND = {NoticeCode.NO_SOUND, NoticeCode.SILENT_SOUND}
 _BEFORE_SECONDS = 0.5  # a citation names whole seconds
+_ASKED_AS = {  # how people ask for a sound, besides by its own word
+    "laughter": stems("laugh laughing giggle chuckle 笑 大笑 笑声 笑了 发笑"),
+    "applause": stems("applaud clap clapping 鼓掌 拍手 掌声"),
+    "music": stems("song melody 音乐 歌曲 奏乐"),
+    "shouting": stems("shout yell scream loud 喊 大喊 喊叫 叫喊 尖叫"),
+}
 _LETTERS = re.compile(r"[\W_]+")
 
 
@@ -133,6 +139,9 @@ class _Search:
         return [self._wording.say(moment) for moment in _telling(pool, _MOST_MOMENTS)]
 
     def _sound(self) -> list[str]:
+        named = _best(self._timeline.of(MomentKind.SOUND), self._inquiry)
+        if named:
+            return [self._wording.say(moment) for moment in named[:_MOST_TIMES]]
         heard = self._timeline.of(MomentKind.HEARD)
         if heard:
             return [self._wording.speech, *(self._wording.say(moment) for moment in heard[:2])]
@@ -165,13 +174,21 @@ def _best(moments: Sequence[Moment], inquiry: Inquiry) -> list[Moment]:
             return quoted
     if inquiry.quotes or not inquiry.stems:
         return []
-    scores = [len(inquiry.stems & stems(moment.text)) for moment in moments]
+    scores = [len(inquiry.stems & _stems(moment)) for moment in moments]
     best = max(scores, default=0)
     return [moment for moment, score in zip(moments, scores, strict=True) if best and score == best]
 
 
+def _stems(moment: Moment) -> frozenset[str]:
+    """The words a moment is found by."""
+    own = stems(moment.text)
+    return own | _ASKED_AS.get(moment.text, frozenset()) if moment.kind is MomentKind.SOUND else own
+
+
 def _telling(moments: Sequence[Moment], most: int) -> list[Moment]:
-    """The moments that tell most: words before looks, spread over time, in order."""
+    """The moments that tell most: words and sounds before looks, spread over time, in order; tones where there is
+    nothing else."""
+    moments = [moment for moment in moments if moment.kind is not MomentKind.TONE] or moments
     words = [moment for moment in moments if moment.kind is not MomentKind.SEEN]
     looks = [moment for moment in moments if moment.kind is MomentKind.SEEN]
     chosen = _few(words, most if len(looks) == 0 else max(most - 1, 1))

@@ -36,6 +36,8 @@ _COLOURS_ZH = {
     "pink": "粉色",
     "brown": "棕色",
 }
+_SOUNDS_ZH = {"laughter": "笑声", "applause": "掌声", "music": "音乐", "shouting": "喊叫声"}
+_TONES_ZH = {"excited": "激动", "calm": "平静", "loud": "大声", "quiet": "小声"}
 COLOURS = frozenset(_COLOURS_ZH)
 
 
@@ -65,7 +67,17 @@ class Wording:
         words = _short(moment.text)
         if moment.kind is MomentKind.TEXT:
             return f"屏幕上写着“{words}” {at}。" if self.chinese else f"The screen read “{words}” {at}."
+        if moment.kind is MomentKind.SOUND:
+            return (
+                f"听起来有{_SOUNDS_ZH.get(words, words)} {at}。" if self.chinese else f"There seems to be {words} {at}."
+            )
         who = moment.speaker or ("有人" if self.chinese else "Someone")
+        if moment.kind is MomentKind.TONE:
+            return (
+                f"{who}的语气听起来：{_TONES_ZH.get(words, words)} {at}。"
+                if self.chinese
+                else f"{who} sounds {words} {at}."
+            )
         return f"{who}说“{words}” {at}。" if self.chinese else f"{who} said “{words}” {at}."
 
     def colours(self, found: Sequence[tuple[str, Moment]]) -> str:

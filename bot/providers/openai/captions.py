@@ -252,6 +252,10 @@ class _Work:
             lines.append(f"Write the captions in this language: {self._request.language}.")
         if self._request.question:
             lines.append(_fenced("Somebody wants to know", mark, self._request.question))
+        if self._request.focus:
+            lines.append("Attend above all to what stands between the marks: where it is, what it does, when it comes")
+            lines.append("into sight and when it is out of sight.")
+            lines.append(_fenced("To attend to", mark, "\n".join(self._request.focus)))
         if self._previous is not None:
             lines.append(_fenced("The previous frame was described as", mark, self._previous.text))
         if self._request.speech:

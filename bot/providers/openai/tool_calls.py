@@ -20,7 +20,7 @@ def definitions(tools: Iterable[Tool]) -> list[dict[str, object]]:
                 "name": tool.name,
                 "description": tool.description,
                 "parameters": tool.parameters,
-                "strict": True,
+                "strict": tool.is_strict,
             },
         }
         for tool in tools

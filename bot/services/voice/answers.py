@@ -7,15 +7,17 @@ from bot.domain.errors import BotError
 from bot.domain.events import RunListener
 from bot.domain.voice import FRAME_SECONDS
 from bot.domain.voice_session import Speculation, SpokenLine, VoiceFollower
+from bot.hooks.specs import Specs
 from bot.pipeline.aloud import Room
 from bot.services.voice.afterwards import Afterwards
-from bot.services.voice.draft import Draft, Scene
+from bot.services.voice.draft import Draft
 from bot.services.voice.means import CLIP_SECONDS, Means, Part, PostedClips
 from bot.services.voice.measures import Measures
 from bot.services.voice.place import Place
 from bot.services.voice.presence import Presence
 from bot.services.voice.questions import Questions
 from bot.services.voice.remarks import Remarks
+from bot.services.voice.scene import Scene
 from bot.services.voice.spoken_log import SpokenLog, spoken
 from bot.services.voice.utterance import Utterance
 from bot.services.voice.voicing import Voicing
@@ -279,6 +281,7 @@ class Answers:
         self._stop_expecting()
         self._questions.answered(draft.parts)
         draft.speak(self.remarks.next_generation())
+        self._means.crew.hooks.watch(Specs.on_turn_started, draft.voice_turn(), draft.run.occasion)
         self._watch = asyncio.create_task(self._follow(draft), name="spoken-answer-watch")
 
     async def _follow(self, draft: Draft) -> None:
@@ -311,6 +314,8 @@ class Answers:
         self._silence(draft)
         is_stop = utterance is None or self._said_by(utterance) is Said.STOP
         self._measures.count("interruptions")
+        turn = draft.voice_turn(interrupted_by=person_id)
+        self._means.crew.hooks.watch(Specs.on_turn_interrupted, turn, draft.run.occasion)
         longest = _CUT_OFF_SECONDS if person_id in draft.people else FRAME_SECONDS
         if not is_stop and draft.played_seconds < longest:
             self._questions.restore(draft.parts)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from bot.domain.errors import VoiceError
 from bot.domain.events import RunListener
 from bot.domain.voice_session import Speculation, SpokenLine, VoiceFollower
+from bot.hooks.specs import Specs
+from bot.hooks.values import HeardUtterance
 from bot.providers.base import StreamRequest
 from bot.services.voice.answers import Answers
 from bot.services.voice.draft import answer_broken
@@ -52,6 +54,8 @@ class Conversation:
         self.log = SpokenLog(clock())
         self.measures = Measures()
         self._spoken_at = clock()
+        self._hooks = place.crew.hooks
+        self._place = place
         self._presence = presence
         self._player = player
         self._wake = wake
@@ -89,6 +93,7 @@ class Conversation:
             obey=self._obey,
             caption=self._caption,
             others=lambda person_id: presence.names(but_for=(person_id,)),
+            keeps_sound=lambda: self._hooks.has(Specs.on_utterance),
         )
         self._answers = Answers(
             means,
@@ -285,6 +290,16 @@ class Conversation:
         )
         self.log.add(line)
         self._caption(line)
+        if self._hooks.has(Specs.on_utterance):
+            heard = HeardUtterance(
+                person_id=utterance.person_id,
+                name=line.name,
+                text=line.text,
+                start_seconds=line.start_seconds,
+                end_seconds=line.end_seconds,
+                sound=utterance.sound,
+            )
+            self._hooks.watch(Specs.on_utterance, heard, self._place.occasion(utterance.person_id))
 
     def _not_recognised(self, utterance: Utterance) -> None:
         self.measures.count("recognition_failures")

@@ -4,13 +4,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
 from bot.domain.answer import Question, QuestionSource
 from bot.domain.ask import Ask
-from bot.domain.conversation import ClipRef, ConversationKey, Turn
+from bot.domain.conversation import ClipRef, Turn
 from bot.domain.errors import BotError, MediaError, VoiceError
 from bot.domain.events import JobEvent, RunListener
 from bot.domain.media import AudioChunk, MediaFile, MediaProbe
@@ -20,10 +20,10 @@ from bot.domain.timeline import Notice, NoticeCode
 from bot.domain.understanding import Look
 from bot.domain.voice import FRAME_SECONDS
 from bot.domain.voice_session import TurnTimings
+from bot.hooks.values import Received, VoiceTurn
 from bot.pipeline.aloud import (
     JudgingModel,
     NotForUsError,
-    Room,
     SpeechSplitter,
     Spoken,
     asked,
@@ -31,33 +31,19 @@ from bot.pipeline.aloud import (
     room_lines,
 )
 from bot.pipeline.answering import answer, prepare
-from bot.pipeline.crew import Crew
 from bot.pipeline.fusion import Evidence
 from bot.pipeline.looking import Looking
-from bot.pipeline.run import Run, new_job_id
+from bot.pipeline.receiving import receive
 from bot.pipeline.together import together
+from bot.pipeline.tools import Toolbox
 from bot.services.clips import Again, Clip
-from bot.services.voice.means import CLIP_SECONDS, Means, Part, PostedClips
+from bot.services.voice.means import CLIP_SECONDS, Means, Part
+from bot.services.voice.scene import Scene
 from bot.services.voice.voicing import Voicing
 from bot.voice.player import Player
 from bot.voice.spoken_forms import SpokenForms
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """Where an answer is given: the place, the crew as set there, who is around, the clips in play. `sources` are
-    others whose words are in the room."""
-
-    key: ConversationKey
-    crew: Crew
-    locale: str
-    room: Room
-    clips: PostedClips | None = None
-    sources: frozenset[int] = frozenset()
-    names: dict[int, str] = field(default_factory=dict[int, str], repr=False)
-    code_words: str = ""
 
 
 class Asker(Protocol):
@@ -114,7 +100,7 @@ class Draft:
         self._looked: list[Again] = []
         self._committed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.run = Run(_Told(self, listener), job_id=new_job_id(), clock=clock)
+        self.run = scene.run(_Told(self, listener), self.parts[0].person_id, clock)
         self.voicing = Voicing(
             self.run,
             scene.crew,
@@ -210,6 +196,11 @@ class Draft:
             first_audio=since(self.first_audio_at),
         )
 
+    def voice_turn(self, *, interrupted_by: int | None = None) -> VoiceTurn:
+        """As plugins are told of it."""
+        asker_ids = tuple(dict.fromkeys(part.person_id for part in self.parts))
+        return VoiceTurn(job_id=self.run.job_id, asker_ids=asker_ids, interrupted_by=interrupted_by)
+
     def turn(self, answer: str) -> Turn:
         """What is to be remembered of it."""
         first = self.parts[0]
@@ -265,12 +256,17 @@ class Draft:
 
     async def _answer(self) -> None:
         self.run.notice(*self._means.standing)
+        posted = self._scene.clips
+        sources = () if posted is None else posted.sources
+        received = await receive(self.run, self._scene.crew, Received(question=self.question, sources=sources))
         with ExitStack() as stack:
             clips = await self._understood()
             self.clips = tuple(clip.ref for clip in clips)
             self._looked = [self._means.clips.again(self.run, clip, stack) for clip in clips]
             question = Question(
-                source=QuestionSource.SPOKEN, text=self.question, language=self._scene.crew.answer_language
+                source=QuestionSource.SPOKEN,
+                text=received.question or self.question,
+                language=self._scene.crew.answer_language,
             )
             ask = self._ask()
             self.earlier = await self._means.remembrance.recollect(ask, _plain(self.parts), self._digests())
@@ -297,11 +293,15 @@ class Draft:
                 crew,
                 prompt,
                 on_sentence=self.voicing.say,
-                looking=Looking(self.run, crew, [_Held(one, self._committed) for one in self._looked], evidence.clips),
+                toolbox=Toolbox(self.run, crew, self._looking(evidence)),
                 splitter=SpeechSplitter(crew.answer_language or "en"),
             )
         finally:
             self.voicing.end()
+
+    def _looking(self, evidence: Evidence) -> Looking:
+        clips = [_Held(one, self._committed) for one in self._looked]
+        return Looking(self.run, self._scene.crew, clips, evidence.clips)
 
     async def _understood(self) -> list[Clip]:
         """The clips in words. What that costs is spent for a turn that is over only."""

@@ -60,8 +60,9 @@ class Hearing:
         obey: Callable[[list[Order]], None],
         caption: Callable[[SpokenLine], None],
         others: Callable[[int], tuple[str, ...]],
+        keeps_sound: Callable[[], bool],
     ) -> None:
-        """`others`: what everybody is called but this person."""
+        """`others`: what everybody is called but this person. `keeps_sound`: whether a plugin wants to hear it."""
         self.open: dict[int, Utterance] = {}
         self._floor = floor
         self._transcriber = transcriber
@@ -77,6 +78,7 @@ class Hearing:
         self._obey = obey
         self._caption = caption
         self._others = others
+        self._keeps_sound = keeps_sound
         self._tasks = Tasks()
 
     def event(self, event: SpeechEvent, names: Mapping[int, str]) -> None:
@@ -141,6 +143,7 @@ class Hearing:
             request=self._request,
             changed=self._changed,
             spent=self._spent,
+            keeps_sound=self._keeps_sound(),
         )
         self.open[event.person_id] = utterance
         if isinstance(event, SpeechResumed):

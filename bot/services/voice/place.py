@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from bot.domain.conversation import ConversationKey, PlaceSettings
+from bot.domain.occasion import Occasion, Surface
 from bot.locales.catalogue import Catalogue, catalogue
 from bot.pipeline.crew import Crew
 
@@ -33,6 +34,10 @@ class Place:
     @property
     def key(self) -> ConversationKey:
         return self.where()
+
+    def occasion(self, asker_id: int | None = None) -> Occasion:
+        """Something that is said here, of no job."""
+        return self.crew.occasion("", Surface.VOICE, key=self.key, asker_id=asker_id, locale=self.locale)
 
     @property
     def one_moment(self) -> str:

@@ -98,7 +98,8 @@ class Remarks:
         encoder = self._means.encoder()
         frames: list[bytes] = []
         try:
-            async with aclosing(voiced(crew, text, used=self._used, noticed=lambda _notice: None)) as sound:
+            pieces = voiced(crew, text, occasion=self._place.occasion(), used=self._used, noticed=lambda _notice: None)
+            async with aclosing(pieces) as sound:
                 async for chunk in sound:
                     for piece in slices(chunk):
                         frames += encoder.add(piece)

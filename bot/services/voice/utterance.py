@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from bot.domain.answer import Usage
 from bot.domain.errors import ProviderError
+from bot.domain.media import AudioChunk
 from bot.domain.voice import HEARD_RATE_HZ
 from bot.providers.base import SpeechStream, StreamingTranscriber, StreamRequest, TranscriptPiece
 from bot.services.voice.means import Part
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 
 _MOST_STRETCHES = 8
 _BYTES_PER_SECOND = 2 * HEARD_RATE_HZ
+_MOST_SOUND_BYTES = 30 * _BYTES_PER_SECOND
 
 
 class _Stretch:
@@ -36,7 +38,8 @@ class Utterance:
     """`person_id`, `name` and `utterance_id` never change; results that come late still come to this object. Speech of
     one turn that the ears gave in several stretches is one utterance.
 
-    `changed` is called when its live words change, `spent` with what recognising cost.
+    `changed` is called when its live words change, `spent` with what recognising cost. With `keeps_sound` its first 30
+    seconds stay in memory until it is over.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Utterance:
         request: StreamRequest,
         changed: Callable[["Utterance"], None],
         spent: Callable[[tuple[Usage, ...]], None],
+        keeps_sound: bool = False,
     ) -> None:
         self.utterance_id = utterance_id
         self.person_id = person_id
@@ -71,6 +75,7 @@ class Utterance:
         self._spent = spent
         self._stretches: list[_Stretch] = []
         self._fed_bytes = 0
+        self._sound: bytearray | None = bytearray() if keeps_sound else None
         self._is_closed = False
 
     @property
@@ -90,6 +95,13 @@ class Utterance:
     def speech_seconds(self) -> float:
         """How much sound was fed."""
         return self._fed_bytes / _BYTES_PER_SECOND
+
+    @property
+    def sound(self) -> AudioChunk | None:
+        """Its first seconds, where they are kept for plugins."""
+        if not self._sound:
+            return None
+        return AudioChunk(pcm=bytes(self._sound), rate_hz=HEARD_RATE_HZ, offset_seconds=0.0)
 
     @property
     def part(self) -> Part:
@@ -130,6 +142,8 @@ class Utterance:
             stretch = self._stretches[-1]
             stretch.final = None
             self._fed_bytes += len(pcm)
+            if self._sound is not None and len(self._sound) < _MOST_SOUND_BYTES:
+                self._sound += pcm
             stretch.stream.feed(pcm)
 
     async def settle(self, seconds: float) -> None:
@@ -171,6 +185,7 @@ class Utterance:
 
     def forget(self) -> None:
         """The words go as well."""
+        self._sound = None
         for stretch in self._stretches:
             stretch.interim = ""
             stretch.final = ""

@@ -192,7 +192,9 @@ class Voicing:
         if not words:
             return
         try:
-            async with aclosing(voiced(self._crew, words, used=self._run.used, noticed=self._run.notice)) as sound:
+            run = self._run
+            pieces = voiced(self._crew, words, occasion=run.occasion, used=run.used, noticed=run.notice)
+            async with aclosing(pieces) as sound:
                 async for chunk in sound:
                     self._run.audio(chunk)
                     await self._encode(number, chunk, encoder)

@@ -1,0 +1,332 @@
+"""Who does the work of a role: what a plugin offers, else what is configured, which also steps in when that fails."""
+
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, TypeVar, cast
+
+from bot.domain.answer import Prompt, Question, ToolCall
+from bot.domain.errors import BotError, ProviderCategory, ProviderError
+from bot.domain.media import AudioChunk
+from bot.domain.role import Role
+from bot.domain.sentence import sentence
+from bot.domain.timeline import Notice, NoticeCode, Timeline
+from bot.hooks.checks import NonsenseError, check_edit
+from bot.hooks.guest import Guest
+from bot.hooks.values import Fusion, ModelTool
+from bot.providers.base import (
+    AnswerDelta,
+    AnswerEnd,
+    CaptionBatch,
+    Captioner,
+    CaptionRequest,
+    ChatModel,
+    SpeechEnd,
+    SpeechRequest,
+    SpeechStream,
+    StreamingTranscriber,
+    StreamRequest,
+    Synthesizer,
+    Transcriber,
+    TranscriptPiece,
+    TranscriptRequest,
+)
+from bot.providers.streams import closing
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+Item = TypeVar("Item")
+
+CONFIGURED = "configured"
+"""The name under which the providers of the settings are offered."""
+
+
+class Work(StrEnum):
+    """What can be offered; the values are names of settings."""
+
+    CAPTIONS = "captions"
+    TRANSCRIPTS = "transcripts"
+    CHAT = "chat"
+    SPEECH = "speech"
+    FUSION = "fusion"
+
+
+HOOK_OF_WORK = {
+    Work.CAPTIONS: "register_captioners",
+    Work.TRANSCRIPTS: "register_transcribers",
+    Work.CHAT: "register_chat_models",
+    Work.SPEECH: "register_synthesizers",
+    Work.FUSION: "register_fusion",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """Something a plugin does. `guest` None: our own."""
+
+    name: str
+    provider: object
+    guest: Guest | None = None
+
+
+class Offers:
+    """All there are. `wanted` names, for each work, which is used; None: the first that a plugin makes. `seconds` is
+    how long a plugin may take for a request, or until the next piece of a stream."""
+
+    def __init__(self, wanted: Mapping[Work, str | None] = MappingProxyType({}), *, seconds: float = 60.0) -> None:
+        self._wanted = wanted
+        self.seconds = seconds
+        self._all: dict[Work, list[Offer]] = {work: [] for work in Work}
+        self._tools: list[tuple[Guest, ModelTool]] = []
+
+    def add(self, work: Work, offered: Mapping[str, object], guest: Guest | None = None) -> None:
+        """Those of a plugin, or, with no guest, our own."""
+        self._all[work] += [Offer(name=name, provider=one, guest=guest) for name, one in offered.items()]
+
+    def add_tools(self, tools: Sequence[ModelTool], guest: Guest) -> None:
+        """What the chat model may call."""
+        self._tools += [(guest, tool) for tool in tools]
+
+    def tools(self) -> tuple[tuple[Guest, ModelTool], ...]:
+        """All of them; two may have one name."""
+        return tuple(self._tools)
+
+    def drop(self, guest: Guest) -> None:
+        """A plugin offers nothing any more."""
+        self._tools = [(owner, tool) for owner, tool in self._tools if owner is not guest]
+        for work, offers in self._all.items():
+            self._all[work] = [offer for offer in offers if offer.guest is not guest]
+
+    def names(self, guest: Guest) -> dict[Work, list[str]]:
+        """What a plugin offers."""
+        mine = {work: [one.name for one in offers if one.guest is guest] for work, offers in self._all.items()}
+        return {work: names for work, names in mine.items() if names}
+
+    def chosen(self, work: Work) -> Offer | None:
+        """The plugin's offer that is used; None: the configured one."""
+        wanted = self._wanted.get(work)
+        return next(
+            (
+                offer
+                for offer in self._all[work]
+                if offer.guest is not None and not offer.guest.is_off and wanted in (None, offer.name)
+            ),
+            None,
+        )
+
+    def own(self, work: Work) -> Any:
+        """The configured provider. Raises LookupError where none was added."""
+        return next(offer.provider for offer in self._all[work] if offer.guest is None)
+
+    async def call(self, offer: Offer, work: Work, call: Callable[[], object], kind: type[Result]) -> Result:
+        """One request to a plugin's provider. Raises ProviderError."""
+        guest = offer.guest
+        if guest is None:
+            raise LookupError(offer.name)
+        try:
+            result = await guest.run(HOOK_OF_WORK[work], call, self.seconds)
+            if not isinstance(result, kind):
+                raise guest.fail(HOOK_OF_WORK[work], NonsenseError(f"gave {type(result).__name__}"))
+            try:
+                check_edit("", result, result)
+            except NonsenseError as nonsense:
+                raise guest.fail(HOOK_OF_WORK[work], nonsense) from nonsense
+        except ProviderError:
+            raise
+        except BotError as error:
+            raise _failed(error) from error
+        return result
+
+    async def stream(
+        self, offer: Offer, work: Work, make: Callable[[], AsyncIterator[Item]], kinds: tuple[type, ...]
+    ) -> AsyncIterator[Item]:
+        """A stream of a plugin's provider. Raises ProviderError: INTERRUPTED after the first item."""
+        guest = offer.guest
+        if guest is None:
+            raise LookupError(offer.name)
+        begun = False
+        try:
+            async with guest.stream(make, self.seconds) as items:
+                async for item in items:
+                    _check_kind(item, kinds)
+                    begun = True
+                    yield item
+        except BotError as error:
+            if isinstance(error, ProviderError) and (not begun or error.category is ProviderCategory.INTERRUPTED):
+                raise
+            raise _failed(error, begun=begun) from error
+        except Exception as error:
+            raise _failed(guest.fail(HOOK_OF_WORK[work], error, self.seconds), begun=begun) from error
+
+
+def stepped_in(role: Role, name: str) -> Notice:
+    """Somebody else did the work."""
+    said = sentence("The plugin offer {name} failed, so the configured model did its work.", name=name)
+    return Notice(code=NoticeCode.FALLBACK_USED, public=said, role=role)
+
+
+class OfferedCaptioner:
+    """A Captioner."""
+
+    def __init__(self, offers: Offers) -> None:
+        self._offers = offers
+
+    async def caption(self, request: CaptionRequest) -> CaptionBatch:
+        own: Captioner = self._offers.own(Work.CAPTIONS)
+        offer = self._offers.chosen(Work.CAPTIONS)
+        if offer is None:
+            return await own.caption(request)
+        provider = cast("Captioner", offer.provider)
+        try:
+            return await self._offers.call(offer, Work.CAPTIONS, lambda: provider.caption(request), CaptionBatch)
+        except ProviderError as error:
+            log.warning("captions by %s failed: %s", offer.name, error.code)
+        batch = await own.caption(request)
+        return CaptionBatch(
+            captions=batch.captions,
+            usages=batch.usages,
+            notices=(*batch.notices, stepped_in(Role.CAPTIONS, offer.name)),
+        )
+
+
+class OfferedTranscriber:
+    """A Transcriber."""
+
+    def __init__(self, offers: Offers) -> None:
+        self._offers = offers
+
+    async def transcribe(self, request: TranscriptRequest) -> TranscriptPiece:
+        own: Transcriber = self._offers.own(Work.TRANSCRIPTS)
+        offer = self._offers.chosen(Work.TRANSCRIPTS)
+        if offer is None:
+            return await own.transcribe(request)
+        provider = cast("Transcriber", offer.provider)
+        try:
+            return await self._offers.call(
+                offer, Work.TRANSCRIPTS, lambda: provider.transcribe(request), TranscriptPiece
+            )
+        except ProviderError as error:
+            log.warning("a transcript by %s failed: %s", offer.name, error.code)
+        piece = await own.transcribe(request)
+        return TranscriptPiece(
+            transcript=piece.transcript,
+            usages=piece.usages,
+            notices=(*piece.notices, stepped_in(Role.TRANSCRIPTS, offer.name)),
+        )
+
+
+class OfferedChatModel:
+    """A ChatModel."""
+
+    def __init__(self, offers: Offers) -> None:
+        self._offers = offers
+
+    async def answer(self, prompt: Prompt) -> AsyncIterator[AnswerDelta | ToolCall | AnswerEnd | Notice]:
+        own: ChatModel = self._offers.own(Work.CHAT)
+        offer = self._offers.chosen(Work.CHAT)
+        if offer is not None:
+            provider = cast("ChatModel", offer.provider)
+            kinds = (AnswerDelta, ToolCall, AnswerEnd, Notice)
+            try:
+                async with closing(
+                    self._offers.stream(offer, Work.CHAT, lambda: provider.answer(prompt), kinds)
+                ) as items:
+                    async for item in items:
+                        yield item
+            except ProviderError as error:
+                if error.category is ProviderCategory.INTERRUPTED:
+                    raise
+                log.warning("an answer by %s failed: %s", offer.name, error.code)
+            else:
+                return
+            yield stepped_in(Role.CHAT, offer.name)
+        async for item in own.answer(prompt):
+            yield item
+
+
+class OfferedSynthesizer:
+    """A Synthesizer."""
+
+    def __init__(self, offers: Offers) -> None:
+        self._offers = offers
+
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioChunk | SpeechEnd | Notice]:
+        own: Synthesizer = self._offers.own(Work.SPEECH)
+        offer = self._offers.chosen(Work.SPEECH)
+        if offer is not None:
+            provider = cast("Synthesizer", offer.provider)
+            kinds = (AudioChunk, SpeechEnd, Notice)
+            try:
+                async with closing(
+                    self._offers.stream(offer, Work.SPEECH, lambda: provider.speak(request), kinds)
+                ) as items:
+                    async for item in items:
+                        yield item
+            except ProviderError as error:
+                if error.category is ProviderCategory.INTERRUPTED:
+                    raise
+                log.warning("a sentence spoken by %s failed: %s", offer.name, error.code)
+            else:
+                return
+            yield stepped_in(Role.SPEECH, offer.name)
+            request = replace(request, voice=None)  # its names are the plugin's
+        async for item in own.speak(request):
+            yield item
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    lines: tuple[str, ...]
+
+
+class OfferedStreaming:
+    """A StreamingTranscriber: `own`, or `offered` where a plugin transcribes."""
+
+    def __init__(self, offers: Offers, *, own: StreamingTranscriber, offered: StreamingTranscriber) -> None:
+        self._offers = offers
+        self._own = own
+        self._offered = offered
+
+    def prepare(self) -> None:
+        self._chosen.prepare()
+
+    def open(self, request: StreamRequest, on_interim: Callable[[str], None]) -> SpeechStream:
+        return self._chosen.open(request, on_interim)
+
+    @property
+    def _chosen(self) -> StreamingTranscriber:
+        return self._own if self._offers.chosen(Work.TRANSCRIPTS) is None else self._offered
+
+
+async def fused(
+    offers: Offers, timelines: Sequence[Timeline], question: Question, room_tokens: int
+) -> Sequence[str] | None:
+    """The lines of a plugin's fusion; None: ours are used. Raises nothing: who fails is left out."""
+    offer = offers.chosen(Work.FUSION)
+    if offer is None:
+        return None
+    fusion = cast("Fusion", offer.provider)
+    try:
+        made = await offers.call(
+            offer, Work.FUSION, lambda: _Lines(tuple(fusion.lines(timelines, question, room_tokens))), _Lines
+        )
+    except ProviderError as error:
+        log.warning("fusion by %s failed: %s", offer.name, error.code)
+        return None
+    return made.lines or None
+
+
+def _check_kind(item: object, kinds: tuple[type, ...]) -> None:
+    if not isinstance(item, kinds):
+        raise NonsenseError(f"gave {type(item).__name__}")
+
+
+def _failed(error: BotError, *, begun: bool = False) -> ProviderError:
+    return ProviderError(
+        error.code,
+        error.public,
+        category=ProviderCategory.INTERRUPTED if begun else ProviderCategory.SERVER,
+    )
