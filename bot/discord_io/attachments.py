@@ -13,6 +13,7 @@ from yarl import URL
 
 from bot.config import Settings
 from bot.discord_io.addresses import Origin, origin_of, origins_of
+from bot.discord_io.made_clip import AttachmentWithFacts
 from bot.domain.conversation import MediaSource
 from bot.domain.errors import MediaError
 from bot.domain.sentence import sentence
@@ -36,6 +37,7 @@ def sources_of(message: discord.Message) -> tuple[MediaSource, ...]:
 
 def source_of(attachment: discord.Attachment, *, channel_id: int, message_id: int = 0, author_id: int) -> MediaSource:
     """One attachment; without `message_id` it belongs to a command, and there is no message to read it from again."""
+    has_facts = isinstance(attachment, AttachmentWithFacts)
     return MediaSource(
         channel_id=channel_id,
         message_id=message_id,
@@ -44,6 +46,8 @@ def source_of(attachment: discord.Attachment, *, channel_id: int, message_id: in
         size_bytes=attachment.size,
         is_voice_message=attachment.is_voice_message(),
         author_id=author_id,
+        participants=attachment.participants if has_facts else (),
+        game=attachment.game if has_facts else "",
     )
 
 

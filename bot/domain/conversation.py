@@ -30,6 +30,7 @@ class MediaSource:
 
     `url` is signed and expires; the message can be read again for a fresh one, except where `message_id` is 0: the
     attachment of a command belongs to no message. `size_bytes` is a claim. `author_id` is who posted it, 0: unknown.
+    Of a clip that was made with Discord, `participants` are the names of who took part, `game` is what was played.
     """
 
     channel_id: int
@@ -39,6 +40,8 @@ class MediaSource:
     size_bytes: int
     is_voice_message: bool = False
     author_id: int = 0
+    participants: tuple[str, ...] = field(default=(), repr=False)
+    game: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

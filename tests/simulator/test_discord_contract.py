@@ -13,7 +13,7 @@ from discord import app_commands
 from referencing import Registry, Resource
 
 from tests.simulator.discord_material import QUIET, TinyBot, refused, running, write
-from tests.simulator.discord_server import Channel, DiscordServer
+from tests.simulator.discord_server import Channel, DiscordServer, MadeClip, Upload
 from tests.simulator.discord_server.places import FORUM
 from tests.simulator.discord_server.records import Request
 
@@ -142,7 +142,8 @@ async def use_everything(server: DiscordServer, folder: Path) -> None:
         await anna.choose(answer, "speak", ["Always"])
         await anna.press(answer, "More")
         await anna.slash("ask", question="secret", to=anna.direct())
-        posted = await anna.post("@bot a film", clip, to=general)
+        made = MadeClip(participants=(anna,), game="Rocket Racer")
+        posted = await anna.post("@bot a film", clip, Upload(name="made.mp4", data=b"x", clip=made), to=general)
         await anna.menu("Ask about this", posted)
         await post_and_read(bot, general, posted.id, anna.id)
         assert (await refused((await bot.fetch_channel(quiet.id)).send("x")))[0] == 403  # type: ignore[union-attr] # is text

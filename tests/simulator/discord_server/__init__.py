@@ -6,7 +6,7 @@ from tests.simulator.discord_server.messages import Message
 from tests.simulator.discord_server.people import Person
 from tests.simulator.discord_server.places import Channel, Guild, Role
 from tests.simulator.discord_server.server import DiscordServer
-from tests.simulator.discord_server.uploads import File, Upload, VoiceMessage
+from tests.simulator.discord_server.uploads import File, MadeClip, Upload, VoiceMessage
 from tests.simulator.discord_server.world import ImpossibleError, NotSeenError
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Guild",
     "ImpossibleError",
     "Interaction",
+    "MadeClip",
     "Message",
     "NotSeenError",
     "Person",

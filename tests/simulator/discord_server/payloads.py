@@ -9,10 +9,11 @@ from tests.simulator.discord_server.messages import HAS_THREAD, SNAPSHOT, Messag
 if TYPE_CHECKING:
     from tests.simulator.discord_server.interactions import Interaction
     from tests.simulator.discord_server.places import Channel, Guild, Member, Role
-    from tests.simulator.discord_server.uploads import File
+    from tests.simulator.discord_server.uploads import File, MadeClip
     from tests.simulator.discord_server.world import Account, World
 
 MESSAGE_CONTENT = 1 << 15
+_IS_CLIP = 1 << 0
 _VOICE, _STAGE, _FORUM = 2, 13, 15
 _NAMELESS = {"avatar": None, "banner": None, "accent_color": None, "avatar_decoration_data": None, "clan": None}
 
@@ -218,8 +219,19 @@ def file_json(world: "World", file: "File") -> dict[str, Any]:
         "duration_secs": file.duration_secs,
         "waveform": file.waveform,
         "ephemeral": file.ephemeral or None,
+        **(_clip_json(file.clip) if file.clip else {}),
     }
     return {key: value for key, value in body.items() if value is not None}
+
+
+def _clip_json(clip: "MadeClip") -> dict[str, Any]:
+    game = {"id": str(zlib.crc32(clip.game.encode())), "name": clip.game, "icon": None, "description": "", "type": None}
+    return {
+        "flags": _IS_CLIP,
+        "clip_created_at": clip.created_at,
+        "clip_participants": [user_json(account) for account in clip.participants],
+        "application": {**game, "verify_key": "0" * 64, "flags": 0, "flags_new": "0"} if clip.game else None,
+    }
 
 
 def may_read(world: "World", message: Message, sees_content: bool) -> bool:

@@ -6,8 +6,21 @@ import re
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.simulator.discord_server.world import Account
 
 Bytes = bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeClip:
+    """What Discord knows of a clip that somebody recorded with it: who was there, and in which game."""
+
+    participants: "tuple[Account, ...]" = ()
+    game: str = ""
+    created_at: str = "2026-01-01T12:00:00.000000+00:00"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +33,7 @@ class Upload:
     description: str | None = None
     duration_secs: float | None = None
     waveform: str | None = None
+    clip: MadeClip | None = None
 
     @classmethod
     def of(
@@ -67,6 +81,7 @@ class File:
     duration_secs: float | None = None
     waveform: str | None = field(default=None, repr=False)
     ephemeral: bool = False
+    clip: MadeClip | None = None
     epoch: int = field(default=0, repr=False)
 
     @property
@@ -92,6 +107,7 @@ def stored(upload: Upload, *, id: int, folder: str, ephemeral: bool = False) -> 
         duration_secs=upload.duration_secs,
         waveform=upload.waveform,
         ephemeral=ephemeral,
+        clip=upload.clip,
     )
 
 
