@@ -44,14 +44,37 @@ def set_up_logging(settings: LogSettings, *, secrets: Iterable[str] = ()) -> Non
 
     Libraries are heard from WARNING, and from INFO when our level is debug: below that they log what is sent.
     """
-    redact = redactor(secrets)
+    cutter = _Cutter(secrets)
     handler = _Stderr(
-        _JsonLines(redact) if settings.format == "json" else _Plain(redact),
+        _JsonLines(cutter) if settings.format == "json" else _Plain(cutter),
+        cutter,
         libraries_from=logging.INFO if settings.level == "debug" else logging.WARNING,
     )
     # Each retry that succeeds in the end is nobody's business; one that does not is told as what it is.
     logging.getLogger("stamina").setLevel(logging.WARNING if settings.level == "debug" else logging.ERROR)
     logging.basicConfig(handlers=[handler], level=settings.level.upper(), force=True)
+
+
+def cut_also(secrets: Iterable[str]) -> None:
+    """Cut these as well from now on."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, _Stderr):
+            handler.cutter.add(secrets)
+
+
+class _Cutter:
+    """A redactor whose secrets may become more."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = frozenset(secrets)
+        self._redact = redactor(self._secrets)
+
+    def add(self, secrets: Iterable[str]) -> None:
+        self._secrets |= frozenset(secrets)
+        self._redact = redactor(self._secrets)
+
+    def __call__(self, text: str) -> str:
+        return self._redact(text)
 
 
 def redactor(secrets: Iterable[str] = ()) -> Callable[[str], str]:
@@ -72,8 +95,9 @@ def redactor(secrets: Iterable[str] = ()) -> Callable[[str], str]:
 class _Stderr(logging.StreamHandler[TextIO]):
     """Writes to whatever sys.stderr is at that moment."""
 
-    def __init__(self, formatter: logging.Formatter, *, libraries_from: int) -> None:
+    def __init__(self, formatter: logging.Formatter, cutter: _Cutter, *, libraries_from: int) -> None:
         super().__init__()
+        self.cutter = cutter
         self.setFormatter(formatter)
         self.addFilter(lambda record: record.levelno >= libraries_from or record.name.partition(".")[0] in _OURS)
 

@@ -1,6 +1,7 @@
 """/help and /privacy, and the same in short when I come into a server: what I can do, and what happens with it."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -12,6 +13,7 @@ from discord.ext import commands
 from bot.config import Settings
 from bot.discord_io.client import KibitzClient
 from bot.discord_io.permissions import READ, SEND, missing_in
+from bot.discord_io.plugin_pages import privacy_lines
 from bot.discord_io.posting import NO_MENTIONS
 from bot.discord_io.private_page import show_page
 from bot.discord_io.receivers import hearers, receiver, roles_at_work
@@ -57,7 +59,9 @@ class Help(commands.Cog):
         await interaction.response.defer(ephemeral=True, thinking=True)
         words = catalogue(interaction.locale.value)
         is_heard = bool(await self._memory.audible(interaction.user.id))
-        await show_page(interaction, _privacy(words, self._settings, is_heard=is_heard), name="privacy.md")
+        of_plugins = privacy_lines(self._client.house.plugins.kinds(), words)
+        said = _privacy(words, self._settings, of_plugins, is_heard=is_heard)
+        await show_page(interaction, said, name="privacy.md")
 
 
 def _help(words: Catalogue, me: discord.ClientUser | None, *, reads_all: bool) -> str:
@@ -81,7 +85,7 @@ def _help(words: Catalogue, me: discord.ClientUser | None, *, reads_all: bool) -
     )
 
 
-def _privacy(words: Catalogue, settings: Settings, *, is_heard: bool) -> str:
+def _privacy(words: Catalogue, settings: Settings, of_plugins: Sequence[str], *, is_heard: bool) -> str:
     operator = settings.discord.operator
     whose = (
         words("This bot is run by {operator}.", operator=operator)
@@ -93,6 +97,7 @@ def _privacy(words: Catalogue, settings: Settings, *, is_heard: bool) -> str:
             _looked_at(words, settings),
             words("To answer, parts of it go to:"),
             *(f"- {line}" for line in _receivers(words, settings)),
+            *of_plugins,
             words(
                 "I keep questions, answers and what was seen and heard in a clip, in words, for up to {days} days, so "
                 "that you can ask on. What was said in a place comes back in that place only. Facts that people pin "

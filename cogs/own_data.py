@@ -19,6 +19,10 @@ from bot.discord_io.private_page import show_page
 from bot.discord_io.wall import wall
 from bot.discord_io.withdrawal import Withdrawal
 from bot.domain.errors import BotError
+from bot.domain.records import ExportPart
+from bot.hooks.caller import Hooks
+from bot.hooks.checks import NonsenseError, check_all
+from bot.hooks.specs import Specs
 from bot.locales import catalogue
 from bot.memory.store import Memory
 from bot.services.export import export_json, export_markdown
@@ -40,6 +44,7 @@ class OwnData(commands.Cog):
         self._memory: Memory = client.house.memory
         self._forget: ForgetService = client.house.forget
         self._withdrawal: Withdrawal = client.house.withdrawal
+        self._hooks: Hooks = client.house.plugins.hooks
 
     @app_commands.command(name=locale_str("export"), description=locale_str("Everything I keep of you, as files"))
     @app_commands.checks.cooldown(3, 60, key=user_id)
@@ -47,9 +52,10 @@ class OwnData(commands.Cog):
         await interaction.response.defer(ephemeral=True, thinking=True)
         words = catalogue(interaction.locale.value)
         held = await self._memory.holdings(interaction.user.id)
+        parts = await self._parts(interaction.user.id)
         files = [
-            OutgoingFile(name=f"{_NAME}.json", data=export_json(held)),
-            OutgoingFile(name=f"{_NAME}.md", data=export_markdown(held, words)),
+            OutgoingFile(name=f"{_NAME}.json", data=export_json(held, parts)),
+            OutgoingFile(name=f"{_NAME}.md", data=export_markdown(held, words, parts)),
         ]
         first, *more = fitting(files, most_bytes=interaction.filesize_limit - _ROOM_BYTES)
         said = words("Everything I keep of you, in all servers and direct messages. Only you see this message.")
@@ -61,6 +67,20 @@ class OwnData(commands.Cog):
         with wall(interaction.channel):
             for piece in more:
                 await interaction.followup.send(files=[file.opened() for file in piece], ephemeral=True)
+
+    async def _parts(self, person_id: int) -> list[tuple[str, ExportPart]]:
+        """What plugins hold of somebody besides their records; what is nonsense is left out."""
+        parts: list[tuple[str, ExportPart]] = []
+        for plugin, part in await self._hooks.gather(Specs.export_person, person_id):
+            if part is None:
+                continue
+            try:
+                check_all([part], ExportPart)
+            except NonsenseError as nonsense:
+                log.warning("plugin %s: export_person %s", plugin, nonsense)
+            else:
+                parts.append((plugin, part))
+        return parts
 
     @app_commands.command(
         name=locale_str("optout"), description=locale_str("I forget you, and keep nothing of you from now on")

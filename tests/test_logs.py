@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from bot.config import LogSettings
-from bot.logs import redactor, set_up_logging
+from bot.logs import cut_also, redactor, set_up_logging
 
 CANARY = "CANARYcanary0123456789CANARYcanary"
 
@@ -121,6 +121,16 @@ def test_setting_up_twice_writes_once(capsys: pytest.CaptureFixture[str]) -> Non
     set_up_logging(LogSettings())
     logging.getLogger("bot.x").info("once")
     assert capsys.readouterr().err.count("once") == 1
+
+
+def test_secrets_that_come_later_are_cut_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging(LogSettings(), secrets=["the first word"])
+    cut_also(["the second word"])
+    logging.getLogger("bot.x").warning("the first word, the second word, the third word")
+    line = capsys.readouterr().err
+    assert "first" not in line
+    assert "second" not in line
+    assert "the third word" in line
 
 
 def test_a_malformed_call_is_named_without_its_arguments(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,7 @@ from bot.discord_io.token_check import check_token
 from bot.domain.errors import BotError, MemoryFault, VoiceError
 from bot.domain.role import Role
 from bot.hiring import endpoint_of
+from bot.hooks.registry import Plugins
 from bot.media.sandbox import available_layers
 from bot.media.tools import MediaTools, media_tools
 from bot.providers.offline import OfflineTool, offline_tools
@@ -74,6 +75,7 @@ async def examine(app: App) -> bool:
         *_offline(here, settings),
         *(check for role, state in zip(Role, states, strict=True) for check in _role(settings, role, state)),
         _disk(app.workspaces, "temporary files"),
+        *_plugins(app.plugins),
     ]
     for check in checks:
         typer.echo(f"{check.verdict.value:<5} {check.what}")
@@ -187,6 +189,14 @@ def _disk(folder: Path, use: str) -> Check:
 
 def _existing(folder: Path) -> Path:
     return next(parent for parent in (folder, *folder.absolute().parents) if parent.is_dir())
+
+
+def _plugins(plugins: Plugins) -> Iterator[Check]:
+    """Those that should run; they were started for this."""
+    for plugin in plugins.kinds():
+        yield Check(verdict=Verdict.OK, what=f"plugin {plugin.name} {plugin.version}")
+    for name, why in plugins.failed().items():
+        yield Check(verdict=Verdict.FAIL, what=f"plugin {name}: {'; '.join(why.splitlines())}")
 
 
 async def _token(settings: Settings) -> Check:

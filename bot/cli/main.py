@@ -24,6 +24,7 @@ from bot.cli.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MEDIA, EXIT_PROVID
 from bot.cli.health import report_health
 from bot.cli.incoming import STDIN, saved
 from bot.cli.opening import Config, fail, load
+from bot.cli.plugins import plugins
 from bot.cli.render import answer_as_json, estimate_as_text
 from bot.cli.run import run_bot
 from bot.domain.answer import Answer, AnswerMode
@@ -47,6 +48,7 @@ cli = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 cli.add_typer(db)
+cli.add_typer(plugins)
 
 MediaOrQuestion = Annotated[
     str,

@@ -3,6 +3,7 @@
 import os
 from collections import ChainMap
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -80,6 +81,7 @@ def load_settings(
         sources={f"{section}.{name}": entry.source for (section, name), entry in _merged(layers).items()},
         statements=statements,
         preset_reason=choice.reason,
+        read_again=partial(load_settings, config_path, environ=environ, preset=preset, secrets_folder=secrets_folder),
         plugin_tables={
             name: PluginTable(name=name, values=tuple(value for value in plugin_values if value.path[0] == name))
             for name in dict.fromkeys(value.path[0] for value in plugin_values)

@@ -1,6 +1,6 @@
 """Every setting with its type, bounds and default; the description is its comment line in config.toml."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, cast
 
@@ -222,6 +222,7 @@ class Settings(BaseSettings):
     _statements: tuple[str, ...] = PrivateAttr(default=())
     _preset_reason: str = PrivateAttr(default="built without a configuration")
     _plugin_tables: dict[str, PluginTable] = PrivateAttr(default_factory=dict[str, PluginTable])
+    _read_again: Callable[[], "Settings"] | None = PrivateAttr(default=None)
 
     @classmethod
     def settings_customise_sources(
@@ -250,6 +251,10 @@ class Settings(BaseSettings):
         """What is set for each plugin, whether it runs or not, unchecked; `plugin_settings` checks it."""
         return self._plugin_tables
 
+    def read_again(self) -> "Settings":
+        """The configuration as it stands by now; these settings where they came from none. Raises SettingsError."""
+        return self if self._read_again is None else self._read_again()
+
     def with_origin(
         self,
         *,
@@ -257,6 +262,7 @@ class Settings(BaseSettings):
         statements: tuple[str, ...],
         preset_reason: str,
         plugin_tables: Mapping[str, PluginTable],
+        read_again: "Callable[[], Settings]",
     ) -> "Settings":
         """The same settings, knowing where each value came from."""
         loaded = self.model_copy()
@@ -264,6 +270,7 @@ class Settings(BaseSettings):
         loaded._statements = statements
         loaded._preset_reason = preset_reason
         loaded._plugin_tables = dict(plugin_tables)
+        loaded._read_again = read_again
         return loaded
 
     def role(self, role: Role) -> RoleSettings:

@@ -13,6 +13,9 @@ from bot.discord_io.addresses import launch_address, resume_address, use_address
 from bot.discord_io.command_sync import sync_commands
 from bot.discord_io.desk import Desk
 from bot.discord_io.heartbeat import beat, heartbeat_file
+from bot.discord_io.made_clip import keep_facts
+from bot.discord_io.operator import Operator
+from bot.discord_io.plugin_fittings import PluginFittings
 from bot.discord_io.reception import Reception
 from bot.discord_io.servers import KnownServers
 from bot.discord_io.startup import warn_of_missing
@@ -20,6 +23,8 @@ from bot.discord_io.translator import CommandTranslator
 from bot.discord_io.voice_desk import VoiceDesk
 from bot.discord_io.withdrawal import Withdrawal
 from bot.domain.errors import BotError
+from bot.domain.sentence import Sentence, sentence
+from bot.hooks.registry import Plugins
 from bot.memory.store import Memory
 from bot.services.forget import ForgetService
 from bot.services.voice_notes import VoiceNotes
@@ -36,6 +41,7 @@ EXTENSIONS: tuple[str, ...] = (
     "cogs.own_data",
     "cogs.voice",
     "cogs.settings",
+    "cogs.plugins",
     "cogs.help",
 )
 """The cogs, loaded in this order."""
@@ -66,6 +72,7 @@ class House:
     withdrawal: Withdrawal
     voice: VoiceDesk
     voice_notes: VoiceNotes
+    plugins: Plugins
 
 
 class KibitzClient(commands.AutoShardedBot):
@@ -73,6 +80,7 @@ class KibitzClient(commands.AutoShardedBot):
 
     def __init__(self, settings: Settings) -> None:
         use_addresses(settings.discord)
+        keep_facts()
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # voice channels are not joined
         super().__init__(
             command_prefix=(),
@@ -94,11 +102,15 @@ class KibitzClient(commands.AutoShardedBot):
         self._gateway = URL(settings.discord.gateway_url)
         self._standing = Tasks()
         self._house: House | None = None
+        self._fittings: PluginFittings | None = None
+        self._syncing = asyncio.Lock()
+        self.operator = Operator(self, self.tasks)
         self._servers = KnownServers(self, settings.data.directory)
 
     def attach(self, house: House) -> None:
         """Give the cogs what they work with, before the client starts."""
         self._house = house
+        self._fittings = PluginFittings(self, house.plugins, house.memory, house.settings)
 
     @property
     def house(self) -> House:
@@ -107,15 +119,41 @@ class KibitzClient(commands.AutoShardedBot):
             raise RuntimeError("nothing is attached to the client")
         return self._house
 
+    @property
+    def fittings(self) -> PluginFittings:
+        """What plugins have here. Raises RuntimeError before `attach`."""
+        if self._fittings is None:
+            raise RuntimeError("nothing is attached to the client")
+        return self._fittings
+
     async def setup_hook(self) -> None:
         """After the login, before the first connection to the gateway."""
         await self.tree.set_translator(CommandTranslator())
         for name in EXTENSIONS:
             await self.load_extension(name)
-        if self.application_id is not None:
-            await sync_commands(self.tree, application_id=self.application_id, settings=self._settings)
+        plugins = self.house.plugins
+        plugins.changed = self._refit
+        plugins.told.append(self._tell_operator)
+        await self._refit()
         self._standing.spawn(self._keep_house(), name="upkeep")
         self._standing.spawn(self._beat(), name="heartbeat")
+
+    async def _refit(self) -> None:
+        """Bring what plugins have here up to date, and tell Discord the commands where they changed."""
+        async with self._syncing:
+            await self.fittings.renew()
+            if self.application_id is not None and not self.is_closed():
+                await sync_commands(self.tree, application_id=self.application_id, settings=self._settings)
+
+    def _tell_operator(self, said: Sentence) -> None:
+        self.operator.tell(str(said.values.get("plugin", "")), said)
+
+    def _tell_of_plugins(self) -> None:
+        """What of the plugins that should be here is not, at the start."""
+        whys = {name: [why] for name, why in self.house.plugins.failed().items()} | dict(self.fittings.refused)
+        for name, reasons in whys.items():
+            for why in reasons[:1]:
+                self.operator.tell(name, sentence("Of the plugin {plugin}: {why}", plugin=name, why=why))
 
     async def _beat(self) -> None:
         await self.wait_until_ready()
@@ -124,6 +162,7 @@ class KibitzClient(commands.AutoShardedBot):
     async def _keep_house(self) -> None:
         """Once connected, go on with what an earlier process left; then once a day forget what is too old."""
         await self.wait_until_ready()
+        self._tell_of_plugins()
         resumed = await self.house.desk.resume(self)
         if resumed:
             _log.info("going on with %d questions", resumed)

@@ -36,6 +36,7 @@ async def sync_commands(tree: Tree, *, application_id: int, settings: Settings) 
     scope = str(guild_id or _GLOBAL)
     guild = discord.Object(guild_id) if guild_id else None
     if guild is not None:
+        tree.clear_commands(guild=guild)  # copies of an earlier time, of commands that may be gone
         tree.copy_global_to(guild=guild)
     try:
         for former in here.keys() - {scope, _GLOBAL}:

@@ -1,4 +1,4 @@
-"""A question before something is gone for good: what will go, a red button, a way back; then what went."""
+"""A question before what cannot be undone or wants care: what will happen, a red button, a way back; then what did."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -19,24 +19,33 @@ _WAITS_SECONDS = 120.0
 
 
 async def confirm(
-    interaction: Interaction, words: Catalogue, *, question: str, label: str, work: Callable[[], Awaitable[str]]
+    interaction: Interaction,
+    words: Catalogue,
+    *,
+    question: str,
+    label: str,
+    work: Callable[[], Awaitable[str]],
+    back: str | None = None,
 ) -> None:
-    """Ask privately, in place of "… is thinking"; `work` is done when they agree, and gives what is said then."""
-    view = _Confirmation(interaction, words, label, work)
+    """Ask privately, in place of "… is thinking"; `work` is done when they agree, and gives what is said then. `back`
+    None: what goes is kept."""
+    view = _Confirmation(interaction, words, label, work, back or words("Keep it"))
     await interaction.edit_original_response(content=f"⚠️ {question}", view=view, allowed_mentions=NO_MENTIONS)
 
 
 class _Confirmation(discord.ui.View):
     """Answers to the person who was asked, once."""
 
-    def __init__(self, asked: Interaction, words: Catalogue, label: str, work: Callable[[], Awaitable[str]]) -> None:
+    def __init__(
+        self, asked: Interaction, words: Catalogue, label: str, work: Callable[[], Awaitable[str]], back: str
+    ) -> None:
         super().__init__(timeout=_WAITS_SECONDS)
         self._asked = asked
         self._words = words
         self._work = work
         self._is_decided = False
         self.add_item(_Button(label, discord.ButtonStyle.danger, self.agree))
-        self.add_item(_Button(words("Keep it"), discord.ButtonStyle.secondary, self.refuse))
+        self.add_item(_Button(back, discord.ButtonStyle.secondary, self.refuse))
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:
         """A second press, or somebody else's, has no effect."""

@@ -14,9 +14,15 @@ _LEAD_LENGTH = 1000
 
 
 async def show_page(
-    interaction: discord.Interaction[Any], text: str, *, name: str = "page.md", files: Sequence[OutgoingFile] = ()
+    interaction: discord.Interaction[Any],
+    text: str,
+    *,
+    name: str = "page.md",
+    files: Sequence[OutgoingFile] = (),
+    is_private: bool = True,
 ) -> None:
-    """In place of "… is thinking"; the interaction was deferred. `text` is ours or made safe. Raises DeliveryError."""
+    """In place of "… is thinking"; the interaction was deferred, and `is_private` says how. `text` is ours or made
+    safe. Raises DeliveryError."""
     parts = split(text)
     if len(parts) > _MOST_PARTS:
         parts, files = [first(text, _LEAD_LENGTH)], [OutgoingFile(name=name, data=text.encode()), *files]
@@ -27,4 +33,4 @@ async def show_page(
             if number == 0:
                 await interaction.edit_original_response(content=part, attachments=opened, allowed_mentions=NO_MENTIONS)
             else:
-                await interaction.followup.send(part, files=opened, ephemeral=True, allowed_mentions=NO_MENTIONS)
+                await interaction.followup.send(part, files=opened, ephemeral=is_private, allowed_mentions=NO_MENTIONS)

@@ -16,10 +16,10 @@ from bot.domain.answer import Usage
 from bot.domain.errors import BotError, PluginError
 from bot.domain.occasion import Occasion, Surface
 from bot.domain.sentence import Sentence, sentence
-from bot.hooks.checks import NonsenseError, check_edit, check_offers, check_refusal
+from bot.hooks.checks import NonsenseError, check_edit, check_offers, check_part, check_refusal
 from bot.hooks.guest import Guest
 from bot.hooks.offers import HOOK_OF_WORK, Offers, Work
-from bot.hooks.specs import DOORS, PROJECT, Door, Specs
+from bot.hooks.specs import DOORS, PROJECT, Door, HookKind, Specs
 
 log = logging.getLogger(__name__)
 
@@ -181,10 +181,16 @@ class Hooks:
     async def _gathered(self, impl: _Impl, spec: Callable[..., object], *args: Any, **kwargs: Any) -> Any:
         name = impl.guest.name if impl.guest is not None else ""
         try:
-            return name, await self._call(impl, spec, *args, **kwargs)
+            given = await self._call(impl, spec, *args, **kwargs)
+            if impl.door.kind is HookKind.EXPORT:
+                check_part(given)
+        except NonsenseError as nonsense:
+            _failed(impl, nonsense)
+            return None
         except BotError as error:
             log.warning("plugin %s: %s: %s", name, impl.door.name, error.code)
             return None
+        return name, given
 
     async def ask(self, guest: Guest, spec: Callable[..., object], *, keeps_tasks: bool = False) -> object:
         """One plugin alone, for its start, its end and its offers; None where it does not have the hook. Raises

@@ -48,6 +48,14 @@ def check_refusal(answer: object) -> str:
     return " ".join(answer.split())[:300]
 
 
+def check_part(part: object) -> None:
+    """Raises NonsenseError."""
+    if part is not None and not isinstance(part, ExportPart):
+        raise NonsenseError(f"returned {type(part).__name__} instead of an ExportPart or None")
+    if part is not None:
+        _check_fields(part)
+
+
 def check_offers(offered: object) -> Mapping[str, object]:
     """Raises NonsenseError."""
     by_name = cast("Mapping[object, object]", offered) if isinstance(offered, Mapping) else None

@@ -76,7 +76,7 @@ class Guest:
         said = self._said(hook, error, seconds)
         self.failures += 1
         self.last_failure = said
-        log.warning("plugin %s: %s: %s", self.name, hook, _told(error), extra={"plugin": self.name, "hook": hook})
+        log.warning("plugin %s: %s: %s", self.name, hook, told_of(error), extra={"plugin": self.name, "hook": hook})
         now = self._clock()
         self._recent.append(now)
         is_too_much = len(self._recent) == self._most_failures and now - self._recent[0] <= FAILURES_WITHIN_SECONDS
@@ -122,7 +122,7 @@ def _name(error: BaseException) -> str:
     return type(cause).__name__
 
 
-def _told(error: BaseException) -> str:
+def told_of(error: BaseException) -> str:
     """What and where, without the message, in which anybody's words may stand."""
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES_TOLD:]
     where = ", ".join(f"{frame.filename}:{frame.lineno}" for frame in frames)

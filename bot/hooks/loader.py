@@ -6,7 +6,7 @@ import inspect
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -17,10 +17,11 @@ from types import ModuleType
 from typing import Any, cast
 
 from bot import __version__
-from bot.config.plugins import is_plugin_name
+from bot.config.plugins import PluginSettings, is_plugin_name
 from bot.domain.errors import PluginError
 from bot.domain.sentence import sentence
-from bot.hooks.plugin import Plugin
+from bot.hooks.plugin import Plugin, RecordTable
+from bot.hooks.values import Permission
 
 GROUP = "kibitz.plugins"
 SHIPPED = ("clip_metadata", "emotion", "focus", "labels", "mcp", "translate", "web_voice")
@@ -29,7 +30,28 @@ SHIPPED = ("clip_metadata", "emotion", "focus", "labels", "mcp", "translate", "w
 _SHIPPED_ROOM = "bot.plugins"
 _OWN_PREFIX = "kibitz_plugins_"
 _OURS = frozenset({"bot", "cogs"})
+_LONGEST_TEXT = 300
 _TARGET = re.compile(r"([\w.]+):(\w+)")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST_TEXT
+
+
+def _all_of(box: type, kind: type) -> Callable[[object], bool]:
+    def check(value: object) -> bool:
+        return isinstance(value, box) and all(isinstance(one, kind) for one in cast("Iterable[object]", value))
+
+    return check
+
+
+_DECLARED: dict[str, Callable[[object], bool]] = {
+    **dict.fromkeys(("name", "version", "requires", "summary", "keeps", "sends"), _is_text),
+    "permissions": _all_of(frozenset, Permission),
+    "tables": _all_of(tuple, RecordTable),
+    "catalogue": lambda value: value is None or isinstance(value, Path),
+    "settings_model": lambda value: isinstance(value, type) and issubclass(value, PluginSettings),
+}
 
 
 class Source(StrEnum):
@@ -65,6 +87,16 @@ def find_plugins(directory: Path | None) -> dict[str, Found]:
 
 def check_plugin(kind: type[Plugin], name: str) -> None:
     """Whether what a plugin says of itself holds together. Raises PluginError."""
+    wrong = [attribute for attribute, is_right in _DECLARED.items() if not is_right(getattr(kind, attribute))]
+    if wrong:
+        raise PluginError(
+            "plugin_declares",
+            sentence(
+                "The plugin {plugin} declares something of a wrong type: {what}. docs/plugins.md says what is wanted.",
+                plugin=name,
+                what=", ".join(wrong),
+            ),
+        )
     if kind.name != name or not is_plugin_name(name):
         raise PluginError(
             "plugin_name",

@@ -19,6 +19,7 @@ from bot.hooks.status import PluginStatus, status_of
 from bot.hooks.switches import switches_of
 from bot.hooks.values import SlashCommand
 from bot.locales import contribute, withdraw
+from bot.logs import cut_also
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class Plugins:
 
     def __init__(self, settings: Settings, hooks: Hooks, services: Services, *, find: Find = find_plugins) -> None:
         self._settings = settings
+        self._tables = settings  # where the tables of plugins are read from; read again before one is started by hand
         self._find = lambda: asyncio.to_thread(find, settings.plugins.directory)
         self._hooks = hooks
         self._offers = hooks.offers
@@ -82,8 +84,9 @@ class Plugins:
     # One of them.
 
     async def enable(self, name: str) -> PluginStatus:
-        """Start it, now and from now on. Raises PluginError and SettingsError."""
+        """Start it with its settings as they stand by now, and from now on. Raises PluginError and SettingsError."""
         async with self._one_at_a_time:
+            await self._read_tables()
             found = await self._find()
             one = known_plugin(found, name)
             if name not in self._running:
@@ -116,6 +119,7 @@ class Plugins:
                 )
             found = await self._find()
             one = known_plugin(found, name)
+            await self._read_tables()
             old = self._running.get(name)
             await self._start(one, instead_of=old)
             if old is not None:
@@ -142,6 +146,10 @@ class Plugins:
             if name not in found:
                 found[name] = _missing(name)
         return tuple(self._status(found[name]) for name in sorted(found))
+
+    async def _read_tables(self) -> None:
+        self._tables = await asyncio.to_thread(self._settings.read_again)
+        cut_also(self._tables.secrets())
 
     # What they have.
 
@@ -172,7 +180,7 @@ class Plugins:
         is_admitted = False
         try:
             kind = await load_plugin(guest, found)
-            plugin = await self._starter.make(guest, kind)
+            plugin = await self._starter.make(guest, kind, self._tables)
             if kind.catalogue is not None:
                 contribute(found.name, kind.catalogue)
             self._hooks.dismiss(found.name)

@@ -1,5 +1,6 @@
 """Starting one plugin: its code, its checks, its settings and records, and what it offers."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,7 @@ from bot.domain.errors import BotError, PluginError, SettingsError
 from bot.domain.sentence import Sentence, sentence
 from bot.hooks.caller import Hooks
 from bot.hooks.checks import check_all, check_offers
-from bot.hooks.guest import Guest
+from bot.hooks.guest import Guest, told_of
 from bot.hooks.kibitz import Kibitz, Services
 from bot.hooks.loader import Found, check_plugin
 from bot.hooks.offers import HOOK_OF_WORK
@@ -19,6 +20,8 @@ from bot.hooks.plugin import Plugin, RecordTable
 from bot.hooks.specs import DOORS, Specs
 from bot.hooks.status import hooks_of
 from bot.hooks.values import ModelTool, Permission, SlashCommand
+
+log = logging.getLogger(__name__)
 
 _LOAD_SECONDS = 20.0
 
@@ -41,6 +44,7 @@ async def load_plugin(guest: Guest, found: Found) -> type[Plugin]:
     except BotError:
         raise
     except Exception as error:
+        log.warning("plugin %s: loading: %s", found.name, told_of(error))
         raise PluginError("plugin_broken", cannot_load(found.name, error)) from error
     if not (isinstance(kind, type) and issubclass(kind, Plugin)):
         raise PluginError("plugin_none", cannot_load(found.name, TypeError()))
@@ -57,9 +61,10 @@ class Starter:
         self._hooks = hooks
         self._services = services
 
-    async def make(self, guest: Guest, kind: type[Plugin]) -> Plugin:
-        """With its settings checked and its records brought up to date. Raises PluginError and SettingsError."""
-        settings: PluginSettings = plugin_settings(self._settings, kind.name, kind.settings_model)
+    async def make(self, guest: Guest, kind: type[Plugin], tables: Settings) -> Plugin:
+        """With its settings, which `tables` hold, checked and its records brought up to date. Raises PluginError and
+        SettingsError."""
+        settings: PluginSettings = plugin_settings(tables, kind.name, kind.settings_model)
         for table in kind.tables:
             await self._upgrade(guest, kind.name, table)
         kibitz = Kibitz(
@@ -154,5 +159,6 @@ def cannot_load(name: str, error: BaseException) -> Sentence:
         )
     if isinstance(error, SettingsError):
         return error.public
-    said = "The plugin {plugin} could not be loaded: {error}. Its own log lines say where."
-    return sentence(said, plugin=name, error=type(error).__name__)
+    return sentence(
+        "The plugin {plugin} could not be loaded: {error}. The log says where.", plugin=name, error=type(error).__name__
+    )

@@ -153,6 +153,16 @@ async def test_a_development_server_alone_is_told_and_forgets_when_it_is_none_an
     assert not await sync(tree, settings(tmp_path))
 
 
+async def test_a_command_that_goes_leaves_the_development_server(
+    registry: Registry, tree: Tree, tmp_path: Path
+) -> None:
+    tree.add_command(command("chime", "Of a plugin"))
+    await sync(tree, settings(tmp_path, dev_guild_id=SERVER))
+    tree.remove_command("chime")
+    assert await sync(tree, settings(tmp_path, dev_guild_id=SERVER))
+    assert [told["name"] for told in registry.told[1][1]] == ["ask"]
+
+
 async def test_a_refusal_is_logged_and_tried_again_at_the_next_start(
     registry: Registry, tree: Tree, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

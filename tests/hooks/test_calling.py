@@ -289,6 +289,16 @@ async def test_fields_of_wrong_types_are_nonsense(tmp_path: Path) -> None:
         assert "rules" in await why(plugins, "sloppy")
 
 
+async def test_a_part_of_an_export_that_is_none_is_left_out(tmp_path: Path) -> None:
+    parts = {"good": "ExportPart(title='T', lines=('a',))", "nothing": "None", "wrong": "'words'"}
+    for name, part in parts.items():
+        write_plugin(tmp_path / "p", name, f"@hookimpl\ndef export_person(self, person_id): return {part}")
+    async with hosting(tmp_path, {name: {} for name in parts}, directory=tmp_path / "p", may_fail=True) as plugins:
+        given = await plugins.hooks.gather(Specs.export_person, 1)
+        assert [(name, part and part.lines) for name, part in given] == [("good", ("a",)), ("nothing", None)]
+        assert "ExportPart" in await why(plugins, "wrong")
+
+
 class _Own:
     """Ours, which lives where we live."""
 

@@ -30,6 +30,7 @@ REFUSED = {
     "modest": ("permissions = frozenset()\n@hookimpl\ndef edit_answer(self, sentence): ...", "need words"),
     "hoarder": ("permissions = frozenset()\ntables = (RecordTable(name='t'),)", "need records"),
     "renamed": ("name = 'other'", "calls itself other"),
+    "chatty": ("summary = 7\npermissions = [Permission.WORDS]", "wrong type: summary, permissions"),
     "failing": ("def __init__(self, kibitz, settings): raise KeyError", "start raised KeyError"),
     "unready": ("@hookimpl\nasync def on_start(self): raise OSError", "on_start raised OSError"),
     "generous": ("@hookimpl\ndef register_tools(self): return 'all'", "could not be loaded: NonsenseError"),
@@ -84,6 +85,20 @@ async def test_wrong_settings_are_named_with_their_place(tmp_path: Path) -> None
         assert "KIBITZ_PLUGINS__POLITE__TIMES" in why
         with pytest.raises(SettingsError):
             await plugins.enable("polite")
+
+
+async def test_a_reload_takes_settings_as_they_stand_by_then(tmp_path: Path) -> None:
+    body = "settings_model = Manners\n@hookimpl\ndef edit_answer(self, sentence): return sentence * self.settings.times"
+    write_plugin(tmp_path / "p", "polite", body, before="class Manners(PluginSettings):\n    times: int = 1\n")
+    async with hosting(tmp_path, {"polite": {}}, directory=tmp_path / "p") as plugins:
+        assert await plugins.hooks.edit(Specs.edit_answer, "a", occasion()) == "a"
+        (tmp_path / "empty.toml").write_text("[plugins.polite]\ntimes = 3\n")
+        await plugins.reload("polite")
+        assert await plugins.hooks.edit(Specs.edit_answer, "a", occasion()) == "aaa"
+        (tmp_path / "empty.toml").write_text("[plugins.polite]\ntimes = 'often'\n")
+        with pytest.raises(SettingsError):
+            await plugins.reload("polite")
+        assert await plugins.hooks.edit(Specs.edit_answer, "a", occasion()) == "aaa"
 
 
 async def test_nothing_of_a_plugin_runs_before_it_is_switched_on(tmp_path: Path) -> None:

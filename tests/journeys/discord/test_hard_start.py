@@ -36,6 +36,7 @@ COMMANDS = {"ask", "summarize", "transcribe", "timeline", "storyboard", "setting
     "export",
     "optout",
     "optin",
+    "plugins",
 }
 MENUS = {"Ask about this", "Transcribe", "Summarize", "Forget this"}
 
