@@ -16,7 +16,7 @@ from babel.messages.pofile import read_po, write_po
 from bot.locales.catalogue import DOMAIN, TRANSLATED
 
 ROOT = Path(__file__).parent.parent
-ENGLISH_ONLY = ("bot/cli/", "bot/config/", "bot/__main__.py")  # the console and the settings
+ENGLISH_ONLY = ("bot/cli/", "bot/config/", "bot/testkit/", "bot/__main__.py")  # the console, settings, tests of authors
 COMMAND_TEXT = {"locale_str", "_T"}
 WORDS = {"words", "_words"}
 HEADER = """\

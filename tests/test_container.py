@@ -90,7 +90,7 @@ def test_both_stages_stand_on_the_same_python_of_debian_13() -> None:
 def test_dependencies_are_those_of_the_lock_and_have_a_layer_of_their_own() -> None:
     assert [rest for word, rest in BUILD if word in ("COPY", "RUN")][-2:] == [
         "pyproject.toml uv.lock ./",
-        "uv sync --frozen --no-dev --no-install-project",
+        "uv sync --frozen --no-dev --no-install-project --extra mcp",
     ]
     assert all_of("COPY") == ["--from=build /app/.venv .venv", ". ."]
     assert all_of("WORKDIR", BUILD) == all_of("WORKDIR") == ["/app"]

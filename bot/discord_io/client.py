@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import discord
@@ -24,7 +25,9 @@ from bot.discord_io.voice_desk import VoiceDesk
 from bot.discord_io.withdrawal import Withdrawal
 from bot.domain.errors import BotError
 from bot.domain.sentence import Sentence, sentence
+from bot.hooks.checks import check_all
 from bot.hooks.registry import Plugins
+from bot.hooks.specs import hookimpl
 from bot.memory.store import Memory
 from bot.services.forget import ForgetService
 from bot.services.voice_notes import VoiceNotes
@@ -129,9 +132,11 @@ class KibitzClient(commands.AutoShardedBot):
     async def setup_hook(self) -> None:
         """After the login, before the first connection to the gateway."""
         await self.tree.set_translator(CommandTranslator())
-        for name in EXTENSIONS:
-            await self.load_extension(name)
         plugins = self.house.plugins
+        plugins.hooks.admit(_OwnCogs(), "cogs")
+        for names in plugins.hooks.own("register_cogs"):
+            for name in check_all(names, str):
+                await self.load_extension(name)
         plugins.changed = self._refit
         plugins.told.append(self._tell_operator)
         await self._refit()
@@ -233,6 +238,14 @@ class KibitzClient(commands.AutoShardedBot):
 
     def _is_connected(self) -> bool:
         return not any(shard.is_closed() for shard in self.shards.values())
+
+
+class _OwnCogs:
+    """Brings the bot's own cogs by the same hook as plugins bring theirs."""
+
+    @hookimpl
+    def register_cogs(self) -> Sequence[str]:
+        return EXTENSIONS
 
 
 def _intents(settings: Settings) -> discord.Intents:

@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 import inspect
 import logging
+import math
+import uuid
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -83,11 +85,14 @@ class Hooks:
             if any(impl.wrapper or impl.hookwrapper for impl in mine):
                 raise pluggy.PluginValidationError(self._manager.get_plugin(name), "wrapper")
 
+    def own(self, name: str) -> list[object]:
+        """What those without a guest give for a hook that is given nothing; they are asked at once."""
+        return [impl.function() for impl in self._impls.get(name, ()) if impl.guest is None]
+
     def add_own_offers(self, work: Work) -> None:
-        """What those without a guest offer, who are asked at once."""
-        for impl in self._impls.get(HOOK_OF_WORK[work], ()):
-            if impl.guest is None:
-                self.offers.add(work, check_offers(impl.function()))
+        """What we do ourselves."""
+        for offered in self.own(HOOK_OF_WORK[work]):
+            self.offers.add(work, check_offers(offered))
 
     def dismiss(self, name: str) -> None:
         """Take the hooks of a plugin down; calls under way end as they do."""
@@ -193,12 +198,13 @@ class Hooks:
         return name, given
 
     async def ask(self, guest: Guest, spec: Callable[..., object], *, keeps_tasks: bool = False) -> object:
-        """One plugin alone, for its start, its end and its offers; None where it does not have the hook. Raises
-        PluginError and BotError."""
-        impl = next((one for one in self._impls.get(spec.__name__, ()) if one.guest is guest), None)
-        if impl is None:
+        """One plugin alone, admitted or not, for its start, its end and its offers; None where it does not have the
+        hook. Raises PluginError and BotError."""
+        door = DOORS[spec.__name__]
+        function = getattr(guest.plugin, door.name, None)
+        if function is None:
             return None
-        return await guest.run(impl.door.name, impl.function, self._limit(impl.door, ()), keeps_tasks=keeps_tasks)
+        return await guest.run(door.name, function, self._limit(door, ()), keeps_tasks=keeps_tasks)
 
     async def _call(self, impl: _Impl, spec: Callable[..., object], *args: Any, **kwargs: Any) -> object:
         work = partial(impl.function, **_given(impl, spec, args, kwargs))
@@ -208,32 +214,49 @@ class Hooks:
         return await result if inspect.isawaitable(result) else result
 
     def _limit(self, door: Door, args: Sequence[object]) -> float:
-        seconds = self._seconds or door.seconds
-        is_voice = door.is_live and any(isinstance(arg, Occasion) and arg.surface is Surface.VOICE for arg in args)
-        return min(seconds, self._voice_seconds) if is_voice else seconds
+        occasion = next((arg for arg in args if isinstance(arg, Occasion)), None) if door.is_live else None
+        return self._patience(door.seconds, occasion)
+
+    def _patience(self, seconds: float, occasion: Occasion | None) -> float:
+        is_voice = occasion is not None and occasion.surface is Surface.VOICE
+        return min(self._seconds or seconds, self._voice_seconds if is_voice else math.inf)
 
     # What is known of those who hang on them.
 
     async def recipe(self, occasion: Occasion, *specs: Callable[..., object]) -> str:
         """What the results of these hooks depend on; empty when nobody hangs on them."""
-        names = {spec.__name__ for spec in specs}
-        guests = {impl.guest.name: impl.guest for name in names for impl in self._impls.get(name, ()) if impl.guest}
+        guests = self._on(*specs)
         if not guests:
             return ""
-        parts = [await self._varied(guest, occasion) for _, guest in sorted(guests.items())]
+        parts = [await self._varied(guest, occasion) for guest in guests]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
+    def lapses(self, *specs: Callable[..., object]) -> object:
+        """Equal to what it was before where all who hang on these hooks have done their work since."""
+        return [(guest, guest.lapses) for guest in self._on(*specs)]
+
+    def _on(self, *specs: Callable[..., object]) -> list[Guest]:
+        impls = (impl for spec in specs for impl in self._impls.get(spec.__name__, ()))
+        guests = {impl.guest.name: impl.guest for impl in impls if impl.guest is not None}
+        return [guests[name] for name in sorted(guests)]
+
     async def _varied(self, guest: Guest, occasion: Occasion) -> tuple[str, ...]:
+        """Where the plugin does not say what its work depends on, its work is nobody else's."""
         plugin = guest.plugin
-        if plugin is None or guest.is_off:
+        if plugin is None:
             return ()
-        told = (guest.name, plugin.version, plugin.settings.model_dump_json())
+
+        async def vary() -> tuple[str, ...]:
+            varied: object = plugin.vary(occasion)
+            varied = await varied if inspect.isawaitable(varied) else varied
+            return plugin.version, plugin.settings.model_dump_json(), str(varied)
+
         try:
-            varied = await guest.run("vary", partial(plugin.vary, occasion), self._seconds or 2.0)
+            told = await guest.run("vary", vary, self._patience(2.0, occasion))
         except BotError as error:
             log.info("plugin %s: vary: %s", guest.name, error.code)
-            varied = ""
-        return (*told, str(varied))
+            told = uuid.uuid4().hex
+        return guest.name, str(told)
 
     # Who pays for what plugins ask for.
 

@@ -25,7 +25,8 @@ _FRAMES_TOLD = 3
 
 class Guest:
     """A plugin with its quarters. `too_much` is called once, when it failed `most_failures` times within ten minutes;
-    from then on `is_off`. `last_failure` says what went wrong last, for the operator."""
+    from then on `is_off`. `last_failure` says what went wrong last, for the operator. `lapses` counts what it was asked
+    for and did not do."""
 
     def __init__(
         self,
@@ -40,7 +41,10 @@ class Guest:
         self.is_off = False
         self.last_failure: Sentence | None = None
         self.failures = 0
-        self.quarters = Quarters(name, leaked=self._leaked)
+        self.lapses = 0
+        self.quarters = Quarters(
+            name, leaked=self._leaked, strayed=partial(self._watch_failed, "background work", seconds=0.0)
+        )
         self._most_failures = most_failures
         self._too_much = too_much
         self._clock = clock
@@ -53,6 +57,7 @@ class Guest:
         try:
             return await self.quarters.run(work, seconds, keeps_tasks=keeps_tasks)
         except BotError:
+            self.lapses += 1
             raise
         except Exception as error:
             raise self.fail(hook, error, seconds) from error
@@ -75,6 +80,7 @@ class Guest:
             return self._gone()
         said = self._said(hook, error, seconds)
         self.failures += 1
+        self.lapses += 1
         self.last_failure = said
         log.warning("plugin %s: %s: %s", self.name, hook, told_of(error), extra={"plugin": self.name, "hook": hook})
         now = self._clock()
@@ -88,6 +94,7 @@ class Guest:
 
     def _watch_failed(self, hook: str, error: BaseException, *, seconds: float) -> None:
         if isinstance(error, BotError):
+            self.lapses += 1
             log.info("plugin %s: %s: %s", self.name, hook, error.code)
         else:
             self.fail(hook, error, seconds)
@@ -100,7 +107,7 @@ class Guest:
         return PluginError("plugin_off", said)
 
     def _said(self, hook: str, error: BaseException, seconds: float) -> Sentence:
-        if isinstance(error, TimeoutError):
+        if isinstance(error, TimeoutError) and seconds:
             return sentence("{hook} took longer than {seconds} s.", hook=hook, seconds=f"{seconds:g}")
         if isinstance(error, PluginBusyError):
             return sentence("{hook} was left out: an earlier call has not come back.", hook=hook)

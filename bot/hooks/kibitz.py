@@ -139,6 +139,7 @@ class Kibitz:
         quarters: Quarters,
         services: Services,
         failed: Callable[[BaseException], None],
+        offer_tools: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         self.name = name
         self.log = logging.getLogger(f"bot.plugins.{name}")
@@ -147,6 +148,7 @@ class Kibitz:
         self._quarters = quarters
         self._services = services
         self._failed = failed
+        self._offer_tools = offer_tools
         self._records = Records(name, versions, quarters, services.records)
 
     @property
@@ -178,6 +180,10 @@ class Kibitz:
     def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
         """Work in the background until the plugin stops; what it raises counts as a failure."""
         self._quarters.keep(work, name, self._failed)
+
+    async def offer_tools(self) -> None:
+        """What `register_tools` gives has changed: it is asked again. Raises BotError."""
+        await self._quarters.ask_home(self._offer_tools())
 
     def _check(self, permission: Permission) -> None:
         if permission not in self._permissions:

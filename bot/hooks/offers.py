@@ -86,8 +86,9 @@ class Offers:
         """Those of a plugin, or, with no guest, our own."""
         self._all[work] += [Offer(name=name, provider=one, guest=guest) for name, one in offered.items()]
 
-    def add_tools(self, tools: Sequence[ModelTool], guest: Guest) -> None:
-        """What the chat model may call."""
+    def set_tools(self, tools: Sequence[ModelTool], guest: Guest) -> None:
+        """What the chat model may call of a plugin's, in place of what it might before."""
+        self._tools = [(owner, tool) for owner, tool in self._tools if owner is not guest]
         self._tools += [(guest, tool) for tool in tools]
 
     def tools(self) -> tuple[tuple[Guest, ModelTool], ...]:

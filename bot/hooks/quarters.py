@@ -26,9 +26,10 @@ class PluginGoneError(Exception):
 
 
 class _Call:
-    """One call under way. `children` are the tasks it began."""
+    """One call under way. `children` are the tasks it began; `began_at` None: its turn has not come yet."""
 
     def __init__(self) -> None:
+        self.began_at: float | None = None
         self.task: asyncio.Task[None] | None = None
         self.children: set[asyncio.Task[Any]] = set()
 
@@ -38,16 +39,21 @@ _CALL: ContextVar[_Call | None] = ContextVar("plugin_call", default=None)
 
 class Quarters:
     """Of one plugin. Everything public is used on the bot's event loop, from which it was made. `leaked` is told how
-    many tasks a call left running; they are cancelled."""
+    many tasks a call left running; they are cancelled. `strayed` is told what nobody waited for raised."""
 
-    def __init__(self, name: str, *, leaked: Callable[[int], None]) -> None:
+    def __init__(
+        self, name: str, *, leaked: Callable[[int], None], strayed: Callable[[BaseException], None]
+    ) -> None:
         self._home = asyncio.get_running_loop()
         self._leaked = leaked
+        self._strayed = strayed
         self._loop = asyncio.new_event_loop()
         self._loop.set_task_factory(self._make_task)
+        self._loop.set_exception_handler(self._stray)
         self._kept: set[asyncio.Task[Any]] = set()
         self._overdue: dict[_Call, float] = {}
-        self._watching = 0
+        self._watching: dict[_Call, tuple[float, Callable[[BaseException], None]]] = {}
+        self._next_look: asyncio.TimerHandle | None = None
         self._pending: set[asyncio.Future[object]] = set()
         self._is_closed = False
         self._thread = threading.Thread(target=self._live, name=f"plugin {name}", daemon=True)
@@ -72,12 +78,14 @@ class Quarters:
     def watch(self, work: Callable[[], object], seconds: float, failed: Callable[[BaseException], None]) -> bool:
         """Begin `work` and do not wait for it; `failed` is told, on the bot's loop, what it raised. False: so much
         waits already that it was left out."""
-        if self._is_closed or self._watching >= _MOST_WATCHING:
+        if self._is_closed or len(self._watching) >= _MOST_WATCHING:
             return False
-        self._watching += 1
-        done = self._promise()
-        done.add_done_callback(lambda result: self._watched(result, failed))
-        self._there(self._begin, _Call(), work, done, False, seconds)
+        call, done = _Call(), self._promise()
+        self._watching[call] = seconds, failed
+        done.add_done_callback(lambda result: self._watched(call, result, failed))
+        self._there(self._begin, call, work, done, False, seconds)
+        if self._next_look is None:
+            self._look_later(seconds)
         return True
 
     @asynccontextmanager
@@ -193,6 +201,22 @@ class Quarters:
             self._overdue[call] = self._home.time() + seconds
             self._there(self._give_up, call)
 
+    def _look_later(self, seconds: float) -> None:
+        self._next_look = self._home.call_later(seconds + _CANCEL_SECONDS, self._look_after)
+
+    def _look_after(self) -> None:
+        """Tell, each time, that a watcher does not come back: it blocks, and nobody waits who would notice."""
+        self._next_look = None
+        late = [
+            (seconds, failed)
+            for call, (seconds, failed) in self._watching.items()
+            if call.began_at is not None and self._home.time() - call.began_at >= seconds + _CANCEL_SECONDS
+        ]
+        if self._watching and not self._is_closed:
+            self._look_later(min(seconds for seconds, _ in self._watching.values()))
+        if late:
+            late[0][1](TimeoutError())
+
     # On the plugin's loop.
 
     def _live(self) -> None:
@@ -224,6 +248,11 @@ class Quarters:
         call.task = asyncio.Task(running, loop=self._loop, context=context)
         self._kept.add(call.task)
         call.task.add_done_callback(self._kept.discard)
+        call.task.add_done_callback(lambda task: self._dropped(call, done) if task.cancelled() else None)
+
+    def _dropped(self, call: _Call, done: asyncio.Future[object]) -> None:
+        """It was given up before it began."""
+        self._here(self._ended, call, done, None, PluginGoneError())
 
     async def _work(
         self,
@@ -234,6 +263,7 @@ class Quarters:
         seconds: float | None,
     ) -> None:
         result, failure = None, None
+        call.began_at = self._home.time()
         try:
             async with asyncio.timeout(seconds):
                 result = work()
@@ -258,6 +288,11 @@ class Quarters:
         if left:
             self._here(self._leaked, len(left))
 
+    def _stray(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Instead of asyncio's log line, in which the message of the exception stands."""
+        if (error := context.get("exception")) is not None:
+            self._here(self._strayed, error)
+
     # Between the loops.
 
     def _there(self, work: Callable[..., object], *args: Any, context: Context | None = None) -> None:
@@ -272,8 +307,10 @@ class Quarters:
         self._overdue.pop(call, None)
         _settle(done, result, failure)
 
-    def _watched(self, done: asyncio.Future[object], failed: Callable[[BaseException], None]) -> None:
-        self._watching -= 1
+    def _watched(
+        self, call: _Call, done: asyncio.Future[object], failed: Callable[[BaseException], None]
+    ) -> None:
+        del self._watching[call]
         if not done.cancelled() and (error := done.exception()) is not None:
             failed(error)
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from bot.config import Settings
 from bot.domain.errors import BotError, PluginError
@@ -13,7 +13,7 @@ from bot.hooks.guest import Guest
 from bot.hooks.kibitz import Services
 from bot.hooks.loader import Find, Found, Source, find_plugins
 from bot.hooks.plugin import Plugin
-from bot.hooks.specs import DOORS, Specs
+from bot.hooks.specs import Specs
 from bot.hooks.starting import Running, Starter, cannot_load, known_plugin, load_plugin
 from bot.hooks.status import PluginStatus, status_of
 from bot.hooks.switches import switches_of
@@ -43,6 +43,7 @@ class Plugins:
         self._running: dict[str, Running] = {}
         self._failed: dict[str, Sentence] = {}
         self._one_at_a_time = asyncio.Lock()
+        self._starting: set[Guest] = set()
         self._ending: set[asyncio.Task[None]] = set()
         self.changed: Callable[[], Awaitable[None]] | None = None
         self.told: list[Callable[[Sentence], None]] = []
@@ -58,6 +59,10 @@ class Plugins:
         wanted, tables = self._wanted(), self._settings.plugin_tables
         if not wanted and not tables:
             return
+        async with self._one_at_a_time:
+            await self._start_all(wanted, tables)
+
+    async def _start_all(self, wanted: Sequence[str], tables: Mapping[str, object]) -> None:
         found = await self._find()
         for name in tables.keys() - found.keys():
             log.warning("[plugins.%s] is set, but there is no such plugin", name)
@@ -69,6 +74,7 @@ class Plugins:
 
     async def aclose(self) -> None:
         """Stop all."""
+        await asyncio.gather(*(guest.quarters.aclose() for guest in self._starting))
         await asyncio.gather(*(self._stop(running) for running in list(self._running.values())))
         self._running.clear()
         if self._ending:
@@ -176,31 +182,32 @@ class Plugins:
     # Starting.
 
     async def _start(self, found: Found, *, instead_of: Running | None = None) -> None:
+        """Nobody hears of it before it has started."""
         guest = self._guest(found.name)
-        is_admitted = False
+        self._starting.add(guest)
         try:
             kind = await load_plugin(guest, found)
             plugin = await self._starter.make(guest, kind, self._tables)
+            Hooks().admit(plugin, found.name)  # what cannot hang there is not started
             if kind.catalogue is not None:
                 contribute(found.name, kind.catalogue)
-            self._hooks.dismiss(found.name)
-            self._hooks.admit(plugin, found.name, guest=guest, place=self._place(found.name))
-            is_admitted = True
             running = await self._starter.begin(guest, plugin, found)
         except BaseException as error:
-            if is_admitted:
-                self._hooks.dismiss(found.name)
             self._offers.drop(guest)
-            if instead_of is not None:
-                self._go_on(instead_of)
-            else:
-                withdraw(found.name)
+            withdraw(found.name)
+            if instead_of is not None and instead_of.plugin.catalogue is not None:
+                with contextlib.suppress(BotError):
+                    contribute(found.name, instead_of.plugin.catalogue)
             await guest.quarters.aclose()
             if isinstance(error, BotError) or not isinstance(error, Exception):
                 raise
             raise PluginError("plugin_refused", cannot_load(found.name, error)) from error
+        finally:
+            self._starting.discard(guest)
         if instead_of is not None:
             self._offers.drop(instead_of.guest)
+        self._hooks.dismiss(found.name)
+        self._hooks.admit(plugin, found.name, guest=guest, place=self._place(found.name))
         self._failed.pop(found.name, None)
         self._running[found.name] = running
         log.info("plugin %s %s runs", found.name, plugin.version)
@@ -214,23 +221,16 @@ class Plugins:
 
     # Stopping.
 
-    def _go_on(self, running: Running) -> None:
-        """The old one, where the new one could not be started."""
-        name = running.found.name
-        if running.plugin.catalogue is not None:
-            with contextlib.suppress(BotError):
-                contribute(name, running.plugin.catalogue)
-        self._hooks.dismiss(name)
-        if not running.guest.is_off:
-            self._hooks.admit(running.plugin, name, guest=running.guest, place=self._place(name))
-
     async def _stop(self, running: Running) -> None:
         name = running.found.name
-        with contextlib.suppress(BotError):  # counted and logged by the guest
-            await self._hooks.ask(running.guest, Specs.on_stop)
         self._hooks.dismiss(name)
         self._offers.drop(running.guest)
+        await self._say_goodbye(running)
         withdraw(name)
+
+    async def _say_goodbye(self, running: Running) -> None:
+        with contextlib.suppress(BotError):  # counted and logged by the guest
+            await self._hooks.ask(running.guest, Specs.on_stop)
         await self._close(running)
 
     async def _close(self, running: Running) -> None:
@@ -244,11 +244,7 @@ class Plugins:
 
         async def end() -> None:
             await running.guest.quarters.settle(_LAST_CALLS_SECONDS)
-            stop = getattr(running.plugin, "on_stop", None)
-            if stop is not None:
-                with contextlib.suppress(BotError):  # counted and logged by the guest
-                    await running.guest.run("on_stop", stop, DOORS["on_stop"].seconds)
-            await self._close(running)
+            await self._say_goodbye(running)
 
         self._keep(asyncio.create_task(end(), name=f"plugin {running.found.name} ends"))
 
@@ -264,7 +260,7 @@ class Plugins:
         self._offers.drop(guest)
         said = sentence("The plugin {plugin} failed too often and was switched off. {why}", plugin=guest.name, why=why)
         for told in self.told:
-            told(said)
+            asyncio.get_running_loop().call_soon(told, said)  # not among the callers of the hook
 
         async def end() -> None:
             await self._close(running)

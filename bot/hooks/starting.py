@@ -75,6 +75,7 @@ class Starter:
             quarters=guest.quarters,
             services=self._services,
             failed=lambda error: _count(guest, error),
+            offer_tools=partial(self._offer_tools, guest),
         )
         plugin = await guest.run("start", partial(kind, kibitz, settings), _LOAD_SECONDS, keeps_tasks=True)
         if not isinstance(plugin, Plugin):
@@ -99,13 +100,12 @@ class Starter:
         await keeper.upgrade(name, table.name, table.version, change)
 
     async def begin(self, guest: Guest, plugin: Plugin, found: Found) -> Running:
-        """Start it and take what it offers; its hooks must hang. Raises PluginError and NonsenseError."""
+        """Start it and take what it offers. Raises PluginError and NonsenseError."""
         await self._hooks.ask(guest, Specs.on_start, keeps_tasks=True)
         for work, hook in HOOK_OF_WORK.items():
             if (offered := await self._hooks.ask(guest, getattr(Specs, hook))) is not None:
                 self._hooks.offers.add(work, check_offers(offered), guest)
-        tools = await self._hooks.ask(guest, Specs.register_tools)
-        self._hooks.offers.add_tools(check_all(tools or (), ModelTool), guest)
+        await self._offer_tools(guest)
         commands = await self._hooks.ask(guest, Specs.register_commands)
         cogs = await self._hooks.ask(guest, Specs.register_cogs)
         return Running(
@@ -115,6 +115,10 @@ class Starter:
             commands=check_all(commands or (), SlashCommand),
             cogs=check_all(cogs or (), str),
         )
+
+    async def _offer_tools(self, guest: Guest) -> None:
+        tools = await self._hooks.ask(guest, Specs.register_tools)
+        self._hooks.offers.set_tools(check_all(tools or (), ModelTool), guest)
 
 
 def known_plugin(found: Mapping[str, Found], name: str) -> Found:
