@@ -49,6 +49,7 @@ from bot.providers.openai.speech import RestSynthesizer, Voice
 from bot.providers.openai.speech_choice import choose_synthesizer
 from bot.providers.openai.transcripts import OpenAITranscriber
 from bot.providers.retry import Retry
+from bot.services.access import Doorkeeper
 
 Provider = TypeVar("Provider")
 
@@ -86,10 +87,12 @@ def media_limits(settings: Settings) -> MediaLimits:
 
 
 def open_hooks(settings: Settings) -> Hooks:
-    """The hooks as configured; nobody hangs on them yet."""
+    """The hooks as configured, with our own doorkeeper; no plugin hangs on them yet."""
     plugins = settings.plugins
     wanted = {work: getattr(plugins, work.value) for work in Work}
-    return Hooks(seconds=plugins.timeout_seconds, voice_seconds=plugins.voice_seconds, offers=Offers(wanted))
+    hooks = Hooks(seconds=plugins.timeout_seconds, voice_seconds=plugins.voice_seconds, offers=Offers(wanted))
+    hooks.admit(Doorkeeper(), "doorkeeper")
+    return hooks
 
 
 class _Configured:

@@ -11,7 +11,7 @@ async def receive(run: Run, crew: Crew, received: Received) -> Received:
     """As plugins leave it; its hints hold for the run from then on. Raises BotError where one refuses."""
     refusal = await crew.hooks.screen(Specs.screen_ask, received, run.occasion)
     if refusal is not None:
-        raise BotError("refused_by_plugin", refusal)
+        raise BotError("ask_refused", refusal)
     received = await crew.hooks.edit(Specs.edit_received, received, run.occasion)
     run.hints = received.hints
     return received

@@ -1,10 +1,16 @@
-"""Who may use what in a place."""
+"""Who may use what in a place, and what is too much to ask."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from bot.domain.conversation import PlaceSettings, SpeakWhen
 from bot.domain.errors import BotError
+from bot.domain.sentence import sentence
+from bot.hooks.specs import hookimpl
+from bot.hooks.values import Received
+
+LONGEST_QUESTION = 8_000
+"""Letters; twice what a message of Discord holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +43,16 @@ def may_hear(person: Person, place: PlaceSettings) -> bool:
 def may_steer(person: Person, asker_id: int) -> bool:
     """Whether somebody may stop or delete what another asked for."""
     return person.is_moderator or person.person_id == asker_id
+
+
+class Doorkeeper:
+    """Refuses what nobody needs to ask and somebody would have to pay for."""
+
+    @hookimpl
+    def screen_ask(self, received: Received) -> str | None:
+        if len(received.question or "") <= LONGEST_QUESTION:
+            return None
+        return sentence("That question is longer than {n} letters. Ask in fewer words.", n=LONGEST_QUESTION)
 
 
 def _has_one_of(person: Person, roles: Collection[int]) -> bool:

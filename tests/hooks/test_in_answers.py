@@ -189,7 +189,7 @@ async def test_who_screens_may_refuse_before_anything_is_opened(tmp_path: Path) 
     async with hosting(tmp_path, {"door": {}}, directory=tmp_path / "p") as plugins:
         with pytest.raises(BotError, match=r"Not on Mondays\.") as refused:
             await asked(crew_with(plugins), tmp_path / "no-such-clip.mp4")
-        assert refused.value.code == "refused_by_plugin"
+        assert refused.value.code == "ask_refused"
 
 
 PROVIDERS = """
