@@ -156,6 +156,8 @@ class Hooks:
         for impl in self._impls.get(spec.__name__, ()):
             try:
                 answer = await self._call(impl, spec, *args, **kwargs)
+                if isinstance(answer, Sentence) and impl.guest is None:
+                    return answer
                 if answer is not None:
                     return Sentence.of(check_refusal(answer))
             except NonsenseError as nonsense:

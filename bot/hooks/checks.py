@@ -1,7 +1,8 @@
 """Whether what a plugin returned can be used: of the right type to the last field, and making sense."""
 
-import math
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, cast
 
@@ -15,13 +16,25 @@ from bot.domain.understanding import Heard
 from bot.hooks.values import ModelTool, Received, SlashCommand
 from bot.providers.base import CaptionRequest
 
-_LONGEST_TEXT = 20_000
+_LONGEST_SENTENCE = 4_000
+_MOST_LETTERS = 1_000_000
+_MOST_ADDED_LETTERS = 100_000
+_MOST_ITEMS = 50_000
+_MOST_FOCUS_LETTERS = 5_000
+_LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 8_000, 192_000
+_LONGEST_SECONDS = 300.0
 _MOST_HINTS = 50
 _LONGEST_HINT = 100
 _SLACK_SECONDS = 1.0
 _SAME_SECONDS = 0.001
 
-_STRICT = ConfigDict(strict=True, revalidate_instances="always", arbitrary_types_allowed=True)
+_STRICT = ConfigDict(
+    strict=True,
+    revalidate_instances="always",
+    arbitrary_types_allowed=True,
+    allow_inf_nan=False,
+    str_max_length=_MOST_LETTERS,
+)
 
 
 class NonsenseError(Exception):
@@ -32,20 +45,30 @@ def check_edit(name: str, old: object, new: object) -> None:
     """`new` in place of `old` for the hook `name`. Raises NonsenseError."""
     if type(new) is not type(old):
         raise NonsenseError(f"returned {type(new).__name__} instead of {type(old).__name__}")
-    if not isinstance(new, tuple):
-        _check_fields(new)
-    else:
-        for item in cast("tuple[object, ...]", new):
+    try:
+        _check_count(new)
+        for item in _items(new):
             _check_fields(item)
-    if (makes_sense := _SENSE.get(name)) is not None:
-        makes_sense(old, new)
+        if (makes_sense := _SENSE.get(name)) is not None:
+            makes_sense(old, new)
+    except NonsenseError:
+        raise
+    except Exception as error:  # a value may have methods of the plugin's
+        raise NonsenseError(f"returned a {type(new).__name__} that cannot be read") from error
+
+
+def check_offered(item: object, kinds: type | tuple[type, ...]) -> None:
+    """What an offer gave. Raises NonsenseError."""
+    if not isinstance(item, kinds):
+        raise NonsenseError(f"gave {type(item).__name__}")
+    check_edit(type(item).__name__, item, item)
 
 
 def check_refusal(answer: object) -> str:
     """Raises NonsenseError."""
     if not isinstance(answer, str) or not answer.strip():
         raise NonsenseError(f"returned {type(answer).__name__} instead of a sentence or None")
-    return " ".join(answer.split())[:300]
+    return " ".join(answer.encode(errors="replace").decode().split())[:300]
 
 
 def check_part(part: object) -> None:
@@ -75,14 +98,24 @@ def check_all(
     if wrong:
         raise NonsenseError(f"returned {type(wrong[0]).__name__} among what should all be {kind.__name__}")
     for item in items:
-        _check_fields(item)
+        check_edit(kind.__name__, item, item)
     return items
+
+
+def _items(value: Any) -> Sequence[Any]:
+    return cast("tuple[Any, ...]", value) if isinstance(value, tuple) else (value,)
+
+
+def _check_count(value: Any) -> None:
+    """Before anything looks at each."""
+    names = [one.name for one in fields(value)] if is_dataclass(value) else []
+    if any(len(_items(part)) > _MOST_ITEMS for part in (value, *(getattr(value, name) for name in names))):
+        raise NonsenseError(f"returned a {type(value).__name__} with too much in it")
 
 
 def _check_fields(value: object) -> None:
     if isinstance(value, str):
-        if len(value) > _LONGEST_TEXT:
-            raise NonsenseError("returned a text that is too long")
+        value.encode()  # fails for half a character
         return
     try:
         _adapter(type(value)).validate_python((value,))
@@ -106,19 +139,21 @@ def _received(old: Received, new: Received) -> None:
 
 def _request(old: CaptionRequest, new: CaptionRequest) -> None:
     _among(new.frames, old.frames)
+    if sum(map(len, new.focus)) > _MOST_FOCUS_LETTERS:
+        raise NonsenseError("named more to attend to than is taken")
 
 
 def _captions(old: tuple[Caption, ...], new: tuple[Caption, ...]) -> None:
     times = {caption.at_seconds for caption in old}
-    if any(caption.at_seconds not in times for caption in new):
+    if len(new) > len(old) or any(caption.at_seconds not in times for caption in new):
         raise NonsenseError("returned a caption of no frame")
-    if any(not math.isfinite(caption.since_seconds) or caption.since_seconds > caption.at_seconds for caption in new):
+    if any(caption.since_seconds > caption.at_seconds for caption in new):
         raise NonsenseError("returned a caption with an impossible time")
 
 
 def _among(frames: tuple[Frame, ...], known: tuple[Frame, ...]) -> None:
     times = [frame.at_seconds for frame in known]
-    if not frames or any(frame.at_seconds not in times for frame in frames):
+    if not 0 < len(frames) <= len(known) or any(frame.at_seconds not in times for frame in frames):
         raise NonsenseError("returned frames that were not there, or none")
 
 
@@ -142,7 +177,7 @@ def _spans(moments: Iterable[Moment]) -> list[tuple[float, float]]:
 
 def _inside(spans: Iterable[tuple[float, float]], end_seconds: float) -> None:
     for start, end in spans:
-        if not (math.isfinite(start) and math.isfinite(end)) or start < 0 or end < start or end > end_seconds:
+        if not 0 <= start <= end <= end_seconds:
             raise NonsenseError("returned a time outside of the clip")
 
 
@@ -151,6 +186,28 @@ def _prompt(old: Prompt, new: Prompt) -> None:
         raise NonsenseError("returned a prompt without rules or question")
     if new.max_output_tokens > old.max_output_tokens or new.max_output_tokens < 1:
         raise NonsenseError("asked for a longer answer than is allowed")
+    if _letters(new) > _letters(old) + _MOST_ADDED_LETTERS:
+        raise NonsenseError("added more than a prompt can hold")
+
+
+def _letters(prompt: Prompt) -> int:
+    return len(prompt.rules) + len(prompt.evidence) + len(prompt.question.text) + len(prompt.quotable)
+
+
+def _sentence(old: str, new: str) -> None:
+    if len(new) > 4 * len(old) + _LONGEST_SENTENCE:
+        raise NonsenseError("returned a text that is too long")
+
+
+def _tool(_: ModelTool, tool: ModelTool) -> None:
+    json.dumps(dict(tool.parameters), allow_nan=False)
+    if not 0 < tool.seconds <= _LONGEST_SECONDS:
+        raise NonsenseError("offered a tool that may take longer than is allowed")
+
+
+def _offered_sound(_: AudioChunk, chunk: AudioChunk) -> None:
+    if not _LOWEST_RATE_HZ <= chunk.rate_hz <= _HIGHEST_RATE_HZ or len(chunk.pcm) % 2:
+        raise NonsenseError("gave sound of an impossible rate or length")
 
 
 def _sound(old: AudioChunk, new: AudioChunk) -> None:
@@ -165,5 +222,9 @@ _SENSE: Mapping[str, Callable[[Any, Any], None]] = {
     "edit_heard": _heard,
     "edit_timeline": _timeline,
     "edit_prompt": _prompt,
+    "edit_answer": _sentence,
+    "edit_sentence": _sentence,
     "edit_speech": _sound,
+    "ModelTool": _tool,
+    "AudioChunk": _offered_sound,
 }

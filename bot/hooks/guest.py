@@ -115,7 +115,7 @@ class Guest:
             return sentence("{hook} {what}.", hook=hook, what=str(error))
         if isinstance(error, _LeftTasksError):
             return sentence("It left {n} tasks running; they were cancelled.", n=error.count)
-        return sentence("{hook} raised {error} at {place}.", hook=hook, error=_name(error), place=_place(error))
+        return sentence("{hook} raised {error} at {place}.", hook=hook, error=name_of(error), place=_place(error))
 
 
 class _LeftTasksError(Exception):
@@ -124,7 +124,8 @@ class _LeftTasksError(Exception):
         self.count = count
 
 
-def _name(error: BaseException) -> str:
+def name_of(error: BaseException) -> str:
+    """Of what was raised, which may have been wrapped on its way."""
     cause = error.__cause__ if type(error).__name__ == "GuestRaisedError" and error.__cause__ else error
     return type(cause).__name__
 
@@ -133,7 +134,7 @@ def told_of(error: BaseException) -> str:
     """What and where, without the message, in which anybody's words may stand."""
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES_TOLD:]
     where = ", ".join(f"{frame.filename}:{frame.lineno}" for frame in frames)
-    return f"{_name(error)}{f' ({error})' if isinstance(error, NonsenseError) else ''} at {where or 'no place'}"
+    return f"{name_of(error)}{f' ({error})' if isinstance(error, NonsenseError) else ''} at {where or 'no place'}"
 
 
 def _place(error: BaseException) -> str:

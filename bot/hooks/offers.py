@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
@@ -13,7 +14,7 @@ from bot.domain.media import AudioChunk
 from bot.domain.role import Role
 from bot.domain.sentence import sentence
 from bot.domain.timeline import Notice, NoticeCode, Timeline
-from bot.hooks.checks import NonsenseError, check_edit
+from bot.hooks.checks import NonsenseError, check_offered
 from bot.hooks.guest import Guest
 from bot.hooks.values import Fusion, ModelTool
 from bot.providers.base import (
@@ -44,6 +45,10 @@ CONFIGURED = "configured"
 """The name under which the providers of the settings are offered."""
 
 
+_ITEM = 16  # letters or bytes that an item of a stream counts besides its own
+_MOST_LINES = 20_000
+
+
 class Work(StrEnum):
     """What can be offered; the values are names of settings."""
 
@@ -61,6 +66,10 @@ HOOK_OF_WORK = {
     Work.SPEECH: "register_synthesizers",
     Work.FUSION: "register_fusion",
 }
+
+
+MOST_OF_STREAM = {Work.CHAT: 1_000_000, Work.SPEECH: 100_000_000}
+"""Letters of an answer, bytes of a sentence's sound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,17 +138,14 @@ class Offers:
             raise LookupError(offer.name)
         try:
             result = await guest.run(HOOK_OF_WORK[work], call, self.seconds)
-            if not isinstance(result, kind):
-                raise guest.fail(HOOK_OF_WORK[work], NonsenseError(f"gave {type(result).__name__}"))
-            try:
-                check_edit("", result, result)
-            except NonsenseError as nonsense:
-                raise guest.fail(HOOK_OF_WORK[work], nonsense) from nonsense
+            check_offered(result, kind)
+        except NonsenseError as nonsense:
+            raise _failed(guest.fail(HOOK_OF_WORK[work], nonsense)) from nonsense
         except ProviderError:
             raise
         except BotError as error:
             raise _failed(error) from error
-        return result
+        return cast("Result", result)
 
     async def stream(
         self, offer: Offer, work: Work, make: Callable[[], AsyncIterator[Item]], kinds: tuple[type, ...]
@@ -148,11 +154,12 @@ class Offers:
         guest = offer.guest
         if guest is None:
             raise LookupError(offer.name)
-        begun = False
+        begun, left = False, MOST_OF_STREAM[work]
         try:
             async with guest.stream(make, self.seconds) as items:
                 async for item in items:
-                    _check_kind(item, kinds)
+                    check_offered(item, kinds)
+                    left -= _room(item, left)
                     begun = True
                     yield item
         except BotError as error:
@@ -312,7 +319,10 @@ async def fused(
     fusion = cast("Fusion", offer.provider)
     try:
         made = await offers.call(
-            offer, Work.FUSION, lambda: _Lines(tuple(fusion.lines(timelines, question, room_tokens))), _Lines
+            offer,
+            Work.FUSION,
+            lambda: _Lines(tuple(islice(fusion.lines(timelines, question, room_tokens), _MOST_LINES))),
+            _Lines,
         )
     except ProviderError as error:
         log.warning("fusion by %s failed: %s", offer.name, error.code)
@@ -320,9 +330,12 @@ async def fused(
     return made.lines or None
 
 
-def _check_kind(item: object, kinds: tuple[type, ...]) -> None:
-    if not isinstance(item, kinds):
-        raise NonsenseError(f"gave {type(item).__name__}")
+def _room(item: object, left: int) -> int:
+    """What an item takes of what a stream may hold."""
+    taken = _ITEM + len(cast("str | bytes", getattr(item, "text", None) or getattr(item, "pcm", "")))
+    if taken > left:
+        raise NonsenseError("gave more than is taken in one stream")
+    return taken
 
 
 def _failed(error: BotError, *, begun: bool = False) -> ProviderError:

@@ -41,9 +41,7 @@ class Quarters:
     """Of one plugin. Everything public is used on the bot's event loop, from which it was made. `leaked` is told how
     many tasks a call left running; they are cancelled. `strayed` is told what nobody waited for raised."""
 
-    def __init__(
-        self, name: str, *, leaked: Callable[[int], None], strayed: Callable[[BaseException], None]
-    ) -> None:
+    def __init__(self, name: str, *, leaked: Callable[[int], None], strayed: Callable[[BaseException], None]) -> None:
         self._home = asyncio.get_running_loop()
         self._leaked = leaked
         self._strayed = strayed
@@ -307,9 +305,7 @@ class Quarters:
         self._overdue.pop(call, None)
         _settle(done, result, failure)
 
-    def _watched(
-        self, call: _Call, done: asyncio.Future[object], failed: Callable[[BaseException], None]
-    ) -> None:
+    def _watched(self, call: _Call, done: asyncio.Future[object], failed: Callable[[BaseException], None]) -> None:
         del self._watching[call]
         if not done.cancelled() and (error := done.exception()) is not None:
             failed(error)

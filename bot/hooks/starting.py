@@ -12,7 +12,7 @@ from bot.domain.errors import BotError, PluginError, SettingsError
 from bot.domain.sentence import Sentence, sentence
 from bot.hooks.caller import Hooks
 from bot.hooks.checks import check_all, check_offers
-from bot.hooks.guest import Guest, told_of
+from bot.hooks.guest import Guest, name_of, told_of
 from bot.hooks.kibitz import Kibitz, Services
 from bot.hooks.loader import Found, check_plugin
 from bot.hooks.offers import HOOK_OF_WORK
@@ -164,5 +164,5 @@ def cannot_load(name: str, error: BaseException) -> Sentence:
     if isinstance(error, SettingsError):
         return error.public
     return sentence(
-        "The plugin {plugin} could not be loaded: {error}. The log says where.", plugin=name, error=type(error).__name__
+        "The plugin {plugin} could not be loaded: {error}. The log says where.", plugin=name, error=name_of(error)
     )

@@ -53,6 +53,8 @@ async def voiced(
     """The sound of one sentence in the crew's voice, as it comes. Raises ProviderError; whoever leaves it early closes
     it."""
     words = await crew.hooks.edit(Specs.edit_sentence, words, occasion)
+    if not words.strip():
+        return
     request = SpeechRequest(text=words, voice=crew.voice, language=crew.voice_language or crew.answer_language)
     async with crew.gates[Role.SPEECH], closing(crew.synthesizer.speak(request)) as items:
         async for item in items:

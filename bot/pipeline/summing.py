@@ -1,5 +1,6 @@
 """A stretch of a conversation in a few sentences, so that it stays known when its turns are no longer told."""
 
+import asyncio
 from collections.abc import Sequence
 
 from bot.domain.answer import Prompt, Question, QuestionSource
@@ -47,10 +48,11 @@ async def summarise(run: Run, crew: Crew, turns: Sequence[Turn]) -> str:
     return (await write(run, crew, prompt))[:_MOST_CHARACTERS]
 
 
-async def write(run: Run, crew: Crew, prompt: Prompt) -> str:
-    """All that the chat model answers; "" where only the last resort of this machine did. Raises ProviderError."""
+async def write(run: Run, crew: Crew, prompt: Prompt, *, gate: asyncio.Semaphore | None = None) -> str:
+    """All that the chat model answers; "" where only the last resort of this machine did. `gate` None: that of the
+    role. Raises ProviderError."""
     words: list[str] = []
-    async with crew.gates[Role.CHAT]:
+    async with gate or crew.gates[Role.CHAT]:
         async for item in crew.chat.answer(prompt):
             match item:
                 case AnswerDelta():

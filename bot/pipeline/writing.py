@@ -37,7 +37,8 @@ class Writer:
 
     @property
     def has_begun(self) -> bool:
-        return bool(self._said)
+        """Whether any words came, which may be held back still."""
+        return bool(self._said or self._held)
 
     async def write(self, words: str, *, apart: bool = False) -> None:
         """The next words; `apart`: with a space before them, if there is none."""

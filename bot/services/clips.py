@@ -304,24 +304,31 @@ class ClipService:
         looks: bool,
     ) -> Understanding:
         with stack:
-            known = await self._known(file.sha256, recipes)
+            known, before = await self._known(file.sha256, recipes), self._lapses()
             if not looks:
                 heard = known.heard or await transcribe(step, self._crew, file, facts)
-                await self._keep(source, file.sha256, Known(heard=heard), recipes)
+                await self._keep(source, file.sha256, Known(heard=heard), recipes, before)
                 return _recalled(step, Known(heard=heard))
             understanding = await understand(step, self._crew, file, facts, hold_frames=hold, known=known)
-            await self._keep(source, file.sha256, understanding.known, recipes)
+            await self._keep(source, file.sha256, understanding.known, recipes, before)
             return understanding
 
-    async def _keep(self, source: MediaSource, sha256: str, known: Known, recipes: _Recipes) -> None:
+    def _lapses(self) -> list[object]:
+        return [self._crew.hooks.lapses(*specs) for specs in (_SEEING, _HEARING)]
+
+    async def _keep(
+        self, source: MediaSource, sha256: str, known: Known, recipes: _Recipes, before: list[object]
+    ) -> None:
+        """`before` are the lapses of plugins when the work began."""
         if not await self._may_keep(source):
             return
-        if known.seen is not None:
-            await self._memory.keep_seen(sha256, recipes.seen, known.seen, fresh_until=_fresh_until(known.seen.notices))
-        if known.heard is not None:
-            await self._memory.keep_heard(
-                sha256, recipes.heard, known.heard, fresh_until=_fresh_until(known.heard.notices)
-            )
+        sees, hears = (now == then for now, then in zip(self._lapses(), before, strict=True))
+        if (seen := known.seen) is not None:
+            until = _fresh_until(seen.notices, is_whole=sees)
+            await self._memory.keep_seen(sha256, recipes.seen, seen, fresh_until=until)
+        if (heard := known.heard) is not None:
+            until = _fresh_until(heard.notices, is_whole=hears)
+            await self._memory.keep_heard(sha256, recipes.heard, heard, fresh_until=until)
 
 
 class _Open(Protocol):
@@ -372,8 +379,8 @@ def _recipe(*ingredients: object) -> str:
     return hashlib.sha256(repr(ingredients).encode()).hexdigest()[:16]
 
 
-def _fresh_until(notices: tuple[Notice, ...]) -> datetime | None:
-    """What came out worse than it could is tried again soon."""
-    if any(notice.code in _DEGRADED for notice in notices):
+def _fresh_until(notices: tuple[Notice, ...], *, is_whole: bool) -> datetime | None:
+    """What came out worse than it could is tried again soon; so is what a plugin should have had a part in."""
+    if not is_whole or any(notice.code in _DEGRADED for notice in notices):
         return datetime.now(UTC) + _DEGRADED_KEEPS
     return None

@@ -66,21 +66,18 @@ class ForgetService:
 
     async def person(self, person_id: int) -> Forgotten:
         """Everything of one person, everywhere; their choices stay, except that they agreed to be heard."""
-        gone = await self._memory.forget_person(person_id)
         await self._tell(Forgetting(person_id=person_id))
-        return await self._thoroughly(gone)
+        return await self._thoroughly(await self._memory.forget_person(person_id))
 
     async def place(self, key: ConversationKey, *, is_gone: bool = False) -> Forgotten:
         """A channel, thread or direct message; with `is_gone` what was set there goes, too."""
-        gone = await self._memory.forget_place(key, is_gone=is_gone)
         await self._tell(Forgetting(key=key))
-        return await self._thoroughly(gone)
+        return await self._thoroughly(await self._memory.forget_place(key, is_gone=is_gone))
 
     async def server(self, server_id: int, *, channels: Collection[int] = ()) -> Forgotten:
         """Everything of a server; `channels` are those that Discord tells of."""
-        gone = await self._memory.forget_server(server_id, channels=channels)
         await self._tell(Forgetting(server_id=server_id))
-        return await self._thoroughly(gone)
+        return await self._thoroughly(await self._memory.forget_server(server_id, channels=channels))
 
     async def clip(self, sha256: str, key: ConversationKey) -> Forgotten:
         """A clip as it is known in the server of this place, or in this direct message."""
@@ -172,7 +169,8 @@ class ForgetService:
             await self._tell(Forgetting(job_ids=gone.jobs, clips=gone.clips))
 
     async def _tell(self, forgetting: Forgetting) -> None:
-        """Plugins, which hold things of their own."""
+        """Plugins, which hold things of their own. Before the memory forgets, where that is possible: what they wrote
+        down until then goes with it."""
         if self._hooks is not None:
             await self._hooks.gather(Specs.on_forget, forgetting)
 

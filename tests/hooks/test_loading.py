@@ -39,7 +39,7 @@ REFUSED = {
 BROKEN = {
     "syntax": ("x = (", "could not be loaded: SyntaxError"),
     "missing": ("import no_such_package_at_all", "needs the Python package no_such_package_at_all"),
-    "exits": ("import sys; sys.exit(1)", "could not be loaded: GuestRaisedError"),
+    "exits": ("import sys; sys.exit(1)", "could not be loaded: SystemExit"),
     "empty": ("", "not exactly one class"),
 }
 
