@@ -4,6 +4,8 @@ import json
 import logging
 import re
 import sys
+import threading
+import traceback
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TextIO
@@ -52,7 +54,16 @@ def set_up_logging(settings: LogSettings, *, secrets: Iterable[str] = ()) -> Non
     )
     # Each retry that succeeds in the end is nobody's business; one that does not is told as what it is.
     logging.getLogger("stamina").setLevel(logging.WARNING if settings.level == "debug" else logging.ERROR)
+    threading.excepthook = _of_a_thread
     logging.basicConfig(handlers=[handler], level=settings.level.upper(), force=True)
+
+
+def _of_a_thread(failed: threading.ExceptHookArgs) -> None:
+    """Python would print the message, in which anybody's words may stand."""
+    name = failed.thread.name if failed.thread is not None else "a thread"
+    place = traceback.extract_tb(failed.exc_traceback)[-1:]
+    where = f"{place[0].filename}:{place[0].lineno}" if place else "no place"
+    logging.getLogger(__name__).error("%s ended with %s at %s", name, failed.exc_type.__name__, where)
 
 
 def cut_also(secrets: Iterable[str]) -> None:

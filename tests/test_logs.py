@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -131,6 +132,25 @@ def test_secrets_that_come_later_are_cut_as_well(capsys: pytest.CaptureFixture[s
     assert "first" not in line
     assert "second" not in line
     assert "the third word" in line
+
+
+def test_a_thread_that_ends_with_an_error_tells_no_words(capsys: pytest.CaptureFixture[str]) -> None:
+    before = threading.excepthook
+    try:
+        set_up_logging(LogSettings())
+
+        def work() -> None:
+            raise ValueError("what somebody said")
+
+        thread = threading.Thread(target=work, name="the-worker")
+        thread.start()
+        thread.join()
+    finally:
+        threading.excepthook = before
+    said = capsys.readouterr().err
+    assert "the-worker ended with ValueError" in said
+    assert "test_logs.py:" in said
+    assert "somebody" not in said
 
 
 def test_a_malformed_call_is_named_without_its_arguments(capsys: pytest.CaptureFixture[str]) -> None:

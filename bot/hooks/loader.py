@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import inspect
+import logging
 import re
 import sys
 import tomllib
@@ -22,6 +23,8 @@ from bot.domain.errors import PluginError
 from bot.domain.sentence import sentence
 from bot.hooks.plugin import Plugin, RecordTable
 from bot.hooks.values import Permission
+
+log = logging.getLogger(__name__)
 
 GROUP = "kibitz.plugins"
 SHIPPED = ("clip_metadata", "emotion", "focus", "labels", "mcp", "translate", "web_voice")
@@ -141,9 +144,12 @@ def _installed() -> Iterator[Found]:
 
 def _in_directory(directory: Path | None) -> Iterator[Found]:
     """NAME.py, NAME/__init__.py, or a project folder whose pyproject.toml has entry points of our group."""
-    if directory is None or not directory.is_dir():
+    try:
+        paths = sorted(directory.iterdir()) if directory is not None else []
+    except OSError as error:
+        log.warning("[plugins] directory cannot be read: %s", type(error).__name__)
         return
-    for path in sorted(directory.iterdir()):
+    for path in paths:
         if path.suffix == ".py" and path.is_file():
             yield _of_path(path.stem, path, path)
         elif (path / "__init__.py").is_file():

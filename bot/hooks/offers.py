@@ -68,6 +68,9 @@ HOOK_OF_WORK = {
 }
 
 
+SECONDS = {Work.CAPTIONS: 60.0, Work.TRANSCRIPTS: 60.0, Work.CHAT: 30.0, Work.SPEECH: 5.0, Work.FUSION: 5.0}
+"""How long one of a plugin may take for a request, or until the next piece of a stream."""
+
 MOST_OF_STREAM = {Work.CHAT: 1_000_000, Work.SPEECH: 100_000_000}
 """Letters of an answer, bytes of a sentence's sound."""
 
@@ -82,14 +85,18 @@ class Offer:
 
 
 class Offers:
-    """All there are. `wanted` names, for each work, which is used; None: the first that a plugin makes. `seconds` is
-    how long a plugin may take for a request, or until the next piece of a stream."""
+    """All there are. `wanted` names, for each work, which is used; None: the first that a plugin makes. `seconds`
+    goes over the limits of all works; 0: each its own."""
 
-    def __init__(self, wanted: Mapping[Work, str | None] = MappingProxyType({}), *, seconds: float = 60.0) -> None:
+    def __init__(self, wanted: Mapping[Work, str | None] = MappingProxyType({}), *, seconds: float = 0.0) -> None:
         self._wanted = wanted
         self.seconds = seconds
         self._all: dict[Work, list[Offer]] = {work: [] for work in Work}
         self._tools: list[tuple[Guest, ModelTool]] = []
+
+    def limit(self, work: Work) -> float:
+        """Seconds for a request, or until the next piece of a stream."""
+        return self.seconds or SECONDS[work]
 
     def add(self, work: Work, offered: Mapping[str, object], guest: Guest | None = None) -> None:
         """Those of a plugin, or, with no guest, our own."""
@@ -137,7 +144,7 @@ class Offers:
         if guest is None:
             raise LookupError(offer.name)
         try:
-            result = await guest.run(HOOK_OF_WORK[work], call, self.seconds)
+            result = await guest.run(HOOK_OF_WORK[work], call, self.limit(work))
             check_offered(result, kind)
         except NonsenseError as nonsense:
             raise _failed(guest.fail(HOOK_OF_WORK[work], nonsense)) from nonsense
@@ -156,7 +163,7 @@ class Offers:
             raise LookupError(offer.name)
         begun, left = False, MOST_OF_STREAM[work]
         try:
-            async with guest.stream(make, self.seconds) as items:
+            async with guest.stream(make, self.limit(work)) as items:
                 async for item in items:
                     check_offered(item, kinds)
                     left -= _room(item, left)
@@ -167,7 +174,7 @@ class Offers:
                 raise
             raise _failed(error, begun=begun) from error
         except Exception as error:
-            raise _failed(guest.fail(HOOK_OF_WORK[work], error, self.seconds), begun=begun) from error
+            raise _failed(guest.fail(HOOK_OF_WORK[work], error, self.limit(work)), begun=begun) from error
 
 
 def stepped_in(role: Role, name: str) -> Notice:

@@ -93,6 +93,18 @@ async def test_a_server_without_tools_answers_without_and_it_is_remembered(words
         assert ["tools" in call.body for call in server.answers] == [True, False, False]
 
 
+async def test_tools_of_others_that_a_server_refuses_are_left_out() -> None:
+    theirs = Tool(name="odd", description="Odd.", parameters={"type": "odd"}, is_strict=False)
+    async with OpenAIEmulator(mind=CallingMind()) as server, connected(server, Role.CHAT) as link:
+        body = json.dumps({"error": {"message": "Invalid schema for function 'odd'", "type": "invalid_request_error"}})
+        server.fail("answers", Status(status=400, body=body))
+        model = OpenAIChatModel(link, model="gpt-6-luna", retry=QUICK)
+        wanted = replace(prompt(), tools=(TOOL, theirs))
+        assert (await run(model, wanted))[0] == "It was blue."
+        names = [[tool["function"]["name"] for tool in call.body["tools"]] for call in server.answers]
+        assert names[-1] == ["look"]
+
+
 async def test_another_model_goes_on_in_the_middle_with_or_without_tools() -> None:
     call = ToolCall(call_id="call_of_another", name="look", arguments='{"start": ')
     wanted = asked(results=(result(call, said="I look."),))

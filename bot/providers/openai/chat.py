@@ -1,6 +1,7 @@
 """Answers from a chat model, streamed."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -23,6 +24,8 @@ from bot.providers.openai.thinking import ThoughtFilter
 from bot.providers.openai.untyped import mapping, sequence, string
 from bot.providers.retry import Retry
 from bot.providers.streams import Begun, begin, resume
+
+log = logging.getLogger(__name__)
 
 Item = AnswerDelta | ToolCall | AnswerEnd | Notice
 
@@ -81,6 +84,10 @@ class OpenAIChatModel:
             if too_large and frames and not shrunk:
                 smaller = tuple([await asyncio.to_thread(self._resize, frame) for frame in prompt.frames])
                 return await self._begin(replace(prompt, frames=smaller), shrunk=True)
+            ours = tuple(tool for tool in prompt.tools if tool.is_strict)
+            if len(ours) < len(prompt.tools) and rejection.category is ProviderCategory.BAD_REQUEST:
+                log.warning("the chat server refused a request with tools of plugins: %s", rejection.code)
+                return await self._begin(replace(prompt, tools=ours), shrunk=shrunk)
             if prompt.results and rejection.category is ProviderCategory.BAD_REQUEST and self._may_use_tools:
                 self._learner.learn(no_tools=True)
                 return await self._begin(prompt, shrunk=shrunk)
