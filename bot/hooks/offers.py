@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from bot.domain.answer import Prompt, Question, ToolCall
 from bot.domain.errors import BotError, ProviderCategory, ProviderError
@@ -138,6 +138,19 @@ class Offers:
         """The configured provider. Raises LookupError where none was added."""
         return next(offer.provider for offer in self._all[work] if offer.guest is None)
 
+    async def attempt(
+        self, work: Work, call: Callable[[Any], object], kind: type[Result]
+    ) -> tuple[Result | None, Notice | None]:
+        """What a plugin's provider gives; where it fails nothing, with the notice that somebody else steps in; where
+        there is none neither."""
+        offer = self.chosen(work)
+        if offer is None:
+            return None, None
+        try:
+            return await self.call(offer, work, lambda: call(offer.provider), kind), None
+        except ProviderError as error:
+            return None, _stepped_in(work, offer, error)
+
     async def call(self, offer: Offer, work: Work, call: Callable[[], object], kind: type[Result]) -> Result:
         """One request to a plugin's provider. Raises ProviderError."""
         guest = offer.guest
@@ -177,10 +190,32 @@ class Offers:
             raise _failed(guest.fail(HOOK_OF_WORK[work], error, self.limit(work)), begun=begun) from error
 
 
-def stepped_in(role: Role, name: str) -> Notice:
-    """Somebody else did the work."""
-    said = sentence("The plugin offer {name} failed, so the configured model did its work.", name=name)
-    return Notice(code=NoticeCode.FALLBACK_USED, public=said, role=role)
+class Attempt(Generic[Item]):
+    """A stream asked of a plugin's provider. Afterwards `is_done` tells whether it gave one to its end; where not, and
+    where it failed, `notice` tells that somebody else steps in."""
+
+    def __init__(self, offers: Offers, work: Work) -> None:
+        self._offers = offers
+        self._work = work
+        self.is_done = False
+        self.notice: Notice | None = None
+
+    async def stream(self, make: Callable[[Any], AsyncIterator[Item]], kinds: tuple[type, ...]) -> AsyncIterator[Item]:
+        """Nothing where no plugin does this work. Raises ProviderError once there was an item."""
+        offer = self._offers.chosen(self._work)
+        if offer is None:
+            return
+        try:
+            stream = self._offers.stream(offer, self._work, lambda: make(offer.provider), kinds)
+            async with closing(stream) as items:
+                async for item in items:
+                    yield item
+        except ProviderError as error:
+            if error.category is ProviderCategory.INTERRUPTED:
+                raise
+            self.notice = _stepped_in(self._work, offer, error)
+        else:
+            self.is_done = True
 
 
 class OfferedCaptioner:
@@ -190,21 +225,12 @@ class OfferedCaptioner:
         self._offers = offers
 
     async def caption(self, request: CaptionRequest) -> CaptionBatch:
+        done, notice = await self._offers.attempt(Work.CAPTIONS, lambda one: one.caption(request), CaptionBatch)
+        if done is not None:
+            return done
         own: Captioner = self._offers.own(Work.CAPTIONS)
-        offer = self._offers.chosen(Work.CAPTIONS)
-        if offer is None:
-            return await own.caption(request)
-        provider = cast("Captioner", offer.provider)
-        try:
-            return await self._offers.call(offer, Work.CAPTIONS, lambda: provider.caption(request), CaptionBatch)
-        except ProviderError as error:
-            log.warning("captions by %s failed: %s", offer.name, error.code)
         batch = await own.caption(request)
-        return CaptionBatch(
-            captions=batch.captions,
-            usages=batch.usages,
-            notices=(*batch.notices, stepped_in(Role.CAPTIONS, offer.name)),
-        )
+        return batch if notice is None else replace(batch, notices=(*batch.notices, notice))
 
 
 class OfferedTranscriber:
@@ -214,23 +240,14 @@ class OfferedTranscriber:
         self._offers = offers
 
     async def transcribe(self, request: TranscriptRequest) -> TranscriptPiece:
-        own: Transcriber = self._offers.own(Work.TRANSCRIPTS)
-        offer = self._offers.chosen(Work.TRANSCRIPTS)
-        if offer is None:
-            return await own.transcribe(request)
-        provider = cast("Transcriber", offer.provider)
-        try:
-            return await self._offers.call(
-                offer, Work.TRANSCRIPTS, lambda: provider.transcribe(request), TranscriptPiece
-            )
-        except ProviderError as error:
-            log.warning("a transcript by %s failed: %s", offer.name, error.code)
-        piece = await own.transcribe(request)
-        return TranscriptPiece(
-            transcript=piece.transcript,
-            usages=piece.usages,
-            notices=(*piece.notices, stepped_in(Role.TRANSCRIPTS, offer.name)),
+        done, notice = await self._offers.attempt(
+            Work.TRANSCRIPTS, lambda one: one.transcribe(request), TranscriptPiece
         )
+        if done is not None:
+            return done
+        own: Transcriber = self._offers.own(Work.TRANSCRIPTS)
+        piece = await own.transcribe(request)
+        return piece if notice is None else replace(piece, notices=(*piece.notices, notice))
 
 
 class OfferedChatModel:
@@ -240,24 +257,16 @@ class OfferedChatModel:
         self._offers = offers
 
     async def answer(self, prompt: Prompt) -> AsyncIterator[AnswerDelta | ToolCall | AnswerEnd | Notice]:
+        attempt = Attempt[AnswerDelta | ToolCall | AnswerEnd | Notice](self._offers, Work.CHAT)
+        kinds = (AnswerDelta, ToolCall, AnswerEnd, Notice)
+        async with closing(attempt.stream(lambda one: one.answer(prompt), kinds)) as items:
+            async for item in items:
+                yield item
+        if attempt.is_done:
+            return
+        if attempt.notice is not None:
+            yield attempt.notice
         own: ChatModel = self._offers.own(Work.CHAT)
-        offer = self._offers.chosen(Work.CHAT)
-        if offer is not None:
-            provider = cast("ChatModel", offer.provider)
-            kinds = (AnswerDelta, ToolCall, AnswerEnd, Notice)
-            try:
-                async with closing(
-                    self._offers.stream(offer, Work.CHAT, lambda: provider.answer(prompt), kinds)
-                ) as items:
-                    async for item in items:
-                        yield item
-            except ProviderError as error:
-                if error.category is ProviderCategory.INTERRUPTED:
-                    raise
-                log.warning("an answer by %s failed: %s", offer.name, error.code)
-            else:
-                return
-            yield stepped_in(Role.CHAT, offer.name)
         async for item in own.answer(prompt):
             yield item
 
@@ -269,25 +278,17 @@ class OfferedSynthesizer:
         self._offers = offers
 
     async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioChunk | SpeechEnd | Notice]:
-        own: Synthesizer = self._offers.own(Work.SPEECH)
-        offer = self._offers.chosen(Work.SPEECH)
-        if offer is not None:
-            provider = cast("Synthesizer", offer.provider)
-            kinds = (AudioChunk, SpeechEnd, Notice)
-            try:
-                async with closing(
-                    self._offers.stream(offer, Work.SPEECH, lambda: provider.speak(request), kinds)
-                ) as items:
-                    async for item in items:
-                        yield item
-            except ProviderError as error:
-                if error.category is ProviderCategory.INTERRUPTED:
-                    raise
-                log.warning("a sentence spoken by %s failed: %s", offer.name, error.code)
-            else:
-                return
-            yield stepped_in(Role.SPEECH, offer.name)
+        attempt = Attempt[AudioChunk | SpeechEnd | Notice](self._offers, Work.SPEECH)
+        kinds = (AudioChunk, SpeechEnd, Notice)
+        async with closing(attempt.stream(lambda one: one.speak(request), kinds)) as items:
+            async for item in items:
+                yield item
+        if attempt.is_done:
+            return
+        if attempt.notice is not None:
+            yield attempt.notice
             request = replace(request, voice=None)  # its names are the plugin's
+        own: Synthesizer = self._offers.own(Work.SPEECH)
         async for item in own.speak(request):
             yield item
 
@@ -320,21 +321,19 @@ async def fused(
     offers: Offers, timelines: Sequence[Timeline], question: Question, room_tokens: int
 ) -> Sequence[str] | None:
     """The lines of a plugin's fusion; None: ours are used. Raises nothing: who fails is left out."""
-    offer = offers.chosen(Work.FUSION)
-    if offer is None:
-        return None
-    fusion = cast("Fusion", offer.provider)
-    try:
-        made = await offers.call(
-            offer,
-            Work.FUSION,
-            lambda: _Lines(tuple(islice(fusion.lines(timelines, question, room_tokens), _MOST_LINES))),
-            _Lines,
-        )
-    except ProviderError as error:
-        log.warning("fusion by %s failed: %s", offer.name, error.code)
-        return None
-    return made.lines or None
+
+    def lines(fusion: Fusion) -> _Lines:
+        return _Lines(tuple(islice(fusion.lines(timelines, question, room_tokens), _MOST_LINES)))
+
+    made, _ = await offers.attempt(Work.FUSION, lines, _Lines)
+    return (made.lines or None) if made is not None else None
+
+
+def _stepped_in(work: Work, offer: Offer, error: ProviderError) -> Notice:
+    log.warning("%s by %s failed: %s", work.value, offer.name, error.code)
+    said = sentence("The plugin offer {name} failed, so the configured model did its work.", name=offer.name)
+    role = None if work is Work.FUSION else Role(work.value)
+    return Notice(code=NoticeCode.FALLBACK_USED, public=said, role=role)
 
 
 def _room(item: object, left: int) -> int:
