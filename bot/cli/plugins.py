@@ -14,9 +14,10 @@ from bot.discord_io.plugin_pages import PERMISSIONS
 from bot.domain.errors import BotError, PluginError, SettingsError
 from bot.hooks.loader import Found, check_plugin, find_plugins
 from bot.hooks.plugin import Plugin
-from bot.hooks.starting import cannot_load, check_permissions, known_plugin
+from bot.hooks.starting import cannot_load, check_hooks, check_permissions, known_plugin
 from bot.hooks.status import hooks_of
 from bot.hooks.switches import switches_of
+from bot.locales import contribute
 from bot.testkit.template import write_template
 
 Result = TypeVar("Result")
@@ -124,6 +125,9 @@ def _loaded(found: Found) -> type[Plugin]:
 def _check(kind: type[Plugin], settings: Settings) -> None:
     """What would keep it from being started, as far as that can be known before. Raises PluginError, SettingsError."""
     check_permissions(kind)
+    check_hooks(kind)
+    if kind.catalogue is not None:
+        contribute(kind.name, kind.catalogue)
     plugin_settings(settings, kind.name, kind.settings_model)
 
 

@@ -57,6 +57,10 @@ class PluginsSettings(Section):
     fusion: Words | None = Field(default=None, description=_OFFER)
 
 
+class SettingsModelError(TypeError):
+    """The settings of a plugin are declared so that they could not be kept safe; the text is for its author."""
+
+
 class PluginSettings(Section):
     """The table of a plugin, [plugins.NAME] in config.toml; subclass it, one field for each setting.
 
@@ -74,7 +78,7 @@ class PluginSettings(Section):
         super().__pydantic_init_subclass__(**kwargs)
         for name, info in cls.model_fields.items():
             if is_secret(info.annotation) != is_secret_path((name.removesuffix("_file"),)):
-                raise TypeError(
+                raise SettingsModelError(
                     f"{cls.__name__}.{name}: a secret is of the type Key and has a name that ends in key, token, "
                     "secret, password or credentials; nothing else has such a name, nor one with _file behind it."
                 )

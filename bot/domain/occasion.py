@@ -16,9 +16,9 @@ class Surface(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
-    """`job_id` empty: no job. `key` None: on the command line. `asker_id` None: nobody in particular. `locale` is the
-    asker's, as Discord names it; `language` (BCP 47) and `voice` are those set for answers there, None: as it comes.
-    `clip` is the digest of the clip that is worked on, where several may be at once."""
+    """`job_id` empty: no job. `key` None: on the command line, outside of a conversation. `asker_id` None: nobody in
+    particular. `locale` is the asker's, as Discord names it; `language` (BCP 47) and `voice` are those set for answers
+    there, None: as it comes. `clip` is the digest of the clip that is worked on, where several may be at once."""
 
     job_id: str
     surface: Surface = Surface.CLI

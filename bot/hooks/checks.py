@@ -1,6 +1,7 @@
 """Whether what a plugin returned can be used: of the right type to the last field, and making sense."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -24,6 +25,7 @@ _MOST_FOCUS_LETTERS = 5_000
 _LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 8_000, 192_000
 _LONGEST_SECONDS = 300.0
 _MOST_HINTS = 50
+_TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LONGEST_HINT = 100
 _SLACK_SECONDS = 1.0
 _SAME_SECONDS = 0.001
@@ -60,7 +62,8 @@ def check_edit(name: str, old: object, new: object) -> None:
 def check_offered(item: object, kinds: type | tuple[type, ...]) -> None:
     """What an offer gave. Raises NonsenseError."""
     if not isinstance(item, kinds):
-        raise NonsenseError(f"gave {type(item).__name__}")
+        wanted = " or ".join(kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
+        raise NonsenseError(f"gave {type(item).__name__} instead of {wanted}")
     check_edit(type(item).__name__, item, item)
 
 
@@ -201,6 +204,8 @@ def _sentence(old: str, new: str) -> None:
 
 def _tool(_: ModelTool, tool: ModelTool) -> None:
     json.dumps(dict(tool.parameters), allow_nan=False)
+    if not _TOOL_NAME.fullmatch(tool.name):
+        raise NonsenseError("offered a tool with a name that models do not take")
     if not 0 < tool.seconds <= _LONGEST_SECONDS:
         raise NonsenseError("offered a tool that may take longer than is allowed")
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 from bot.domain.errors import BotError, PluginError
 from bot.domain.sentence import Sentence, sentence
 from bot.hooks.checks import NonsenseError
+from bot.hooks.kibitz import UNDECLARED
 from bot.hooks.plugin import Plugin
 from bot.hooks.quarters import PluginBusyError, PluginGoneError, Quarters
 
@@ -56,7 +57,9 @@ class Guest:
             raise self._gone()
         try:
             return await self.quarters.run(work, seconds, keeps_tasks=keeps_tasks)
-        except BotError:
+        except BotError as error:
+            if error.code == UNDECLARED:
+                raise self.fail(hook, error) from error
             self.lapses += 1
             raise
         except Exception as error:
@@ -82,7 +85,7 @@ class Guest:
         self.failures += 1
         self.lapses += 1
         self.last_failure = said
-        log.warning("plugin %s: %s: %s", self.name, hook, told_of(error), extra={"plugin": self.name, "hook": hook})
+        log.warning("plugin %s: %s (%s)", self.name, said, told_of(error), extra={"plugin": self.name, "hook": hook})
         now = self._clock()
         self._recent.append(now)
         is_too_much = len(self._recent) == self._most_failures and now - self._recent[0] <= FAILURES_WITHIN_SECONDS
@@ -93,7 +96,7 @@ class Guest:
         return PluginError("plugin_failed", said)
 
     def _watch_failed(self, hook: str, error: BaseException, *, seconds: float) -> None:
-        if isinstance(error, BotError):
+        if isinstance(error, BotError) and error.code != UNDECLARED:
             self.lapses += 1
             log.info("plugin %s: %s: %s", self.name, hook, error.code)
         else:
@@ -109,13 +112,15 @@ class Guest:
     def _said(self, hook: str, error: BaseException, seconds: float) -> Sentence:
         if isinstance(error, TimeoutError) and seconds:
             return sentence("{hook} took longer than {seconds} s.", hook=hook, seconds=f"{seconds:g}")
+        if isinstance(error, BotError):
+            return error.public
         if isinstance(error, PluginBusyError):
             return sentence("{hook} was left out: an earlier call has not come back.", hook=hook)
         if isinstance(error, NonsenseError):
             return sentence("{hook} {what}.", hook=hook, what=str(error))
         if isinstance(error, _LeftTasksError):
             return sentence("It left {n} tasks running; they were cancelled.", n=error.count)
-        return sentence("{hook} raised {error} at {place}.", hook=hook, error=name_of(error), place=_place(error))
+        return sentence("{hook} raised {error} at {place}.", hook=hook, error=name_of(error), place=place_of(error))
 
 
 class _LeftTasksError(Exception):
@@ -134,10 +139,13 @@ def told_of(error: BaseException) -> str:
     """What and where, without the message, in which anybody's words may stand."""
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES_TOLD:]
     where = ", ".join(f"{frame.filename}:{frame.lineno}" for frame in frames)
-    return f"{name_of(error)}{f' ({error})' if isinstance(error, NonsenseError) else ''} at {where or 'no place'}"
+    return f"{name_of(error)} at {where or 'no place'}"
 
 
-def _place(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
+    """File and line where it was raised."""
     cause = error.__cause__ or error
+    if isinstance(cause, SyntaxError):
+        return f"{(cause.filename or '-').rpartition('/')[2]}:{cause.lineno}"
     frames = traceback.extract_tb(cause.__traceback__)
     return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "-"

@@ -15,6 +15,9 @@ from bot.hooks.quarters import Quarters
 from bot.hooks.values import Permission
 from bot.locales import Catalogue, catalogue
 
+UNDECLARED = "plugin_undeclared"
+"""The code of the error for what a plugin uses and did not declare, which is a mistake of its author."""
+
 _MOST_FOUND = 100
 
 
@@ -192,4 +195,4 @@ class Kibitz:
 
 def _undeclared(plugin: str, what: str) -> PluginError:
     said = sentence("The plugin {plugin} must declare {what} first.", plugin=plugin, what=what)
-    return PluginError("plugin_undeclared", said)
+    return PluginError(UNDECLARED, said)

@@ -34,6 +34,7 @@ _SHIPPED_ROOM = "bot.plugins"
 _OWN_PREFIX = "kibitz_plugins_"
 _OURS = frozenset({"bot", "cogs"})
 _LONGEST_TEXT = 300
+_NO_PLUGINS = ("test_", "conftest", "_", ".")
 _TARGET = re.compile(r"([\w.]+):(\w+)")
 
 
@@ -116,7 +117,11 @@ def check_plugin(kind: type[Plugin], name: str) -> None:
     except InvalidSpecifier as error:
         raise PluginError(
             "plugin_requires",
-            sentence("The plugin {plugin} requires {what}, which is no version.", plugin=name, what=kind.requires),
+            sentence(
+                "The plugin {plugin} requires {what}, which is no version. Write it as >=0.1,<1.",
+                plugin=name,
+                what=kind.requires,
+            ),
         ) from error
     if not suits:
         raise PluginError(
@@ -150,6 +155,8 @@ def _in_directory(directory: Path | None) -> Iterator[Found]:
         log.warning("[plugins] directory cannot be read: %s", type(error).__name__)
         return
     for path in paths:
+        if path.name.startswith(_NO_PLUGINS):
+            continue
         if path.suffix == ".py" and path.is_file():
             yield _of_path(path.stem, path, path)
         elif (path / "__init__.py").is_file():

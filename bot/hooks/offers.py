@@ -122,6 +122,14 @@ class Offers:
         mine = {work: [one.name for one in offers if one.guest is guest] for work, offers in self._all.items()}
         return {work: names for work, names in mine.items() if names}
 
+    def missing(self) -> list[tuple[Work, str]]:
+        """What is to be used and is offered by nobody."""
+        return [
+            (work, name)
+            for work, name in self._wanted.items()
+            if name not in (None, CONFIGURED) and name not in [offer.name for offer in self._all[work]]
+        ]
+
     def chosen(self, work: Work) -> Offer | None:
         """The plugin's offer that is used; None: the configured one."""
         wanted = self._wanted.get(work)

@@ -71,6 +71,8 @@ class Plugins:
                 await self._start(known_plugin(found, name))
             except BotError as error:
                 self._could_not(name, error)
+        for work, name in self._offers.missing():
+            log.warning("[plugins] %s: no plugin that runs offers %s, so it is done as configured", work.value, name)
 
     async def aclose(self) -> None:
         """Stop all."""

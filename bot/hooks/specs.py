@@ -197,7 +197,8 @@ class Specs:
 
     @_door(2)
     async def on_job_event(self, event: JobEvent, occasion: Occasion) -> None:
-        """What a job reports while it works: stages, progress, notices, costs. No words of anybody."""
+        """What a job reports while it works: stages, progress, notices, costs. No words of anybody. Steps that several
+        questions may share carry ids and seconds of their own; `occasion.job_id` is the question's."""
 
     @_door(10)
     async def on_forget(self, forgetting: Forgetting) -> None:

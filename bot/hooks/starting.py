@@ -7,12 +7,12 @@ from functools import partial
 
 from bot.config import Settings
 from bot.config.plugin_check import plugin_settings
-from bot.config.plugins import PluginSettings
+from bot.config.plugins import PluginSettings, SettingsModelError
 from bot.domain.errors import BotError, PluginError, SettingsError
 from bot.domain.sentence import Sentence, sentence
 from bot.hooks.caller import Hooks
-from bot.hooks.checks import check_all, check_offers
-from bot.hooks.guest import Guest, name_of, told_of
+from bot.hooks.checks import NonsenseError, check_all, check_offers
+from bot.hooks.guest import Guest, name_of, place_of, told_of
 from bot.hooks.kibitz import Kibitz, Services
 from bot.hooks.loader import Found, check_plugin
 from bot.hooks.offers import HOOK_OF_WORK
@@ -154,7 +154,6 @@ def _count(guest: Guest, error: BaseException) -> None:
 
 def cannot_load(name: str, error: BaseException) -> Sentence:
     """Why a plugin does not run, for the operator."""
-    """What the operator is told when the code of a plugin raised."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         return sentence(
             "The plugin {plugin} needs the Python package {package}. Install it, then switch the plugin on again.",
@@ -163,6 +162,18 @@ def cannot_load(name: str, error: BaseException) -> Sentence:
         )
     if isinstance(error, SettingsError):
         return error.public
+    if isinstance(error, NonsenseError):
+        return sentence("The plugin {plugin} {what}.", plugin=name, what=str(error))
+    if isinstance(error, SettingsModelError):
+        return sentence("The plugin {plugin} has settings that cannot be: {what}", plugin=name, what=str(error))
     return sentence(
-        "The plugin {plugin} could not be loaded: {error}. The log says where.", plugin=name, error=name_of(error)
+        "The plugin {plugin} could not be loaded: {error} at {place}.",
+        plugin=name,
+        error=name_of(error),
+        place=place_of(error),
     )
+
+
+def check_hooks(kind: type[Plugin]) -> None:
+    """Whether its hooks are hooks, without starting it. Raises PluginError."""
+    Hooks().admit(object.__new__(kind), kind.name)

@@ -79,7 +79,7 @@ class ChatService:
         """
         crew = self._crew_at(place)
         surface = Surface.CHAT if ask.asker_id else Surface.CLI
-        occasion = crew.occasion(ask.job_id, surface, key=ask.key, asker_id=ask.asker_id, locale=ask.locale)
+        occasion = crew.occasion(ask.job_id, surface, key=ask.key, asker_id=ask.asker_id or None, locale=ask.locale)
         run = Run(listener, job_id=ask.job_id, occasion=occasion, hooks=crew.hooks)
         async with run.whole():
             if ask.kind is AskKind.SPEAK:

@@ -5,6 +5,7 @@ from pathlib import Path
 from bot.config.plugins import is_plugin_name
 from bot.domain.errors import PluginError
 from bot.domain.sentence import sentence
+from bot.hooks.loader import SHIPPED
 
 _PYPROJECT = """\
 [project]
@@ -152,6 +153,9 @@ def write_template(name: str, folder: Path) -> Path:
     """A folder kibitz-NAME in `folder`, with a plugin of that name. Raises PluginError."""
     if not is_plugin_name(name):
         said = "{name} is no name of a plugin. Use 2 to 32 lower-case letters, digits and single underscores."
+        raise PluginError("plugin_name", sentence(said, name=name))
+    if name in SHIPPED:
+        said = "{name} is a plugin that comes with Kibitz. Choose another name."
         raise PluginError("plugin_name", sentence(said, name=name))
     dashed = name.replace("_", "-")
     made = folder / f"kibitz-{dashed}"

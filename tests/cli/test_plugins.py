@@ -51,7 +51,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Settings, a data folder to come, and a folder with four plugins of which only the first can run."""
+    """Settings, a data folder to come, and a folder with plugins of which only the first can run."""
     folder = tmp_path / "own"
     folder.mkdir()
     (folder / "chime.py").write_text(CHIME)
@@ -60,6 +60,13 @@ def home(tmp_path: Path) -> Path:
         CHIME.replace("    version", '    requires = ">=99"\n    version').replace('"chime"', '"later"')
     )
     (folder / "torn.py").write_text("import no_such_package")
+    (folder / "slip.py").write_text(CHIME.replace("edit_answer", "edit_anwser").replace('"chime"', '"slip"'))
+    (folder / "mute.py").write_text(
+        CHIME.replace("    version", '    catalogue = Path("/no/such/folder")\n    version')
+        .replace('"chime"', '"mute"')
+        .replace("from", "from pathlib import Path\nfrom", 1)
+    )
+    (folder / "test_chime.py").write_text("raise AssertionError('tests are no plugins')")
     set_up(tmp_path, "chime")
     return tmp_path
 
@@ -140,6 +147,8 @@ def test_switching_is_for_the_next_start(home: Path) -> None:
         ("enable chime", EXIT_USAGE, "[plugins.chime] times is above 3"),
         ("enable torn", EXIT_FAILED, "needs the Python package no_such_package"),
         ("enable fast", EXIT_FAILED, "uses hooks that need words"),
+        ("enable slip", EXIT_FAILED, "edit_anwser, which does not exist. Did you mean edit_answer?"),
+        ("enable mute", EXIT_FAILED, "translations"),
         ("show later", EXIT_FAILED, "needs Kibitz >=99"),
     ],
 )
@@ -163,6 +172,9 @@ def test_a_new_one_is_written(home: Path) -> None:
     done = runner.invoke(cli, ["plugins", "new", "bell", "--in", str(home)])
     assert done.exit_code == 0
     assert (Path(done.stdout.strip()) / "pyproject.toml").is_file()
+    taken = runner.invoke(cli, ["plugins", "new", "focus", "--in", str(home)])
+    assert taken.exit_code == EXIT_USAGE
+    assert "focus is a plugin that comes with Kibitz" in taken.stderr
     assert runner.invoke(cli, ["plugins", "new", "Bell!", "--in", str(home)]).exit_code == EXIT_USAGE
     assert runner.invoke(cli, ["plugins", "new", "bell", "--in", str(home)]).exit_code == EXIT_FAILED
 

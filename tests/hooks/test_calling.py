@@ -144,6 +144,22 @@ async def test_an_error_for_people_is_no_failure(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "missing"),
+    [
+        ("await self.kibitz.records.find('nowhere')", "tables with nowhere"),
+        ("await self.kibitz.complete('rules', 'text', occasion)", "permissions with model"),
+    ],
+)
+async def test_what_was_not_declared_is_a_failure_that_says_so(tmp_path: Path, body: str, missing: str) -> None:
+    declared = "permissions = frozenset({Permission.WORDS, Permission.RECORDS})"
+    hook = f"@hookimpl\nasync def edit_answer(self, sentence, occasion): {body}"
+    write_plugin(tmp_path / "p", "shy", f"{declared}\n{hook}")
+    async with hosting(tmp_path, {"shy": {}}, directory=tmp_path / "p", may_fail=True) as plugins:
+        assert await said(plugins) == "hello"
+        assert missing in await why(plugins, "shy")
+
+
+@pytest.mark.parametrize(
     ("body", "refusal"),
     [
         ("return None", None),

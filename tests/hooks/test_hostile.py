@@ -81,8 +81,8 @@ async def test_what_strays_is_told_without_anybodys_words(tmp_path: Path, caplog
             while (await status(plugins)).failures < 2:
                 gc.collect()
                 await asyncio.sleep(0)
-    assert "background work: KeyError" in caplog.text
-    assert "background work: ValueError" in caplog.text
+    assert "background work raised KeyError" in caplog.text
+    assert "background work raised ValueError" in caplog.text
     assert "secret" not in caplog.text
 
 

@@ -30,14 +30,19 @@ REFUSED = {
     "modest": ("permissions = frozenset()\n@hookimpl\ndef edit_answer(self, sentence): ...", "need words"),
     "hoarder": ("permissions = frozenset()\ntables = (RecordTable(name='t'),)", "need records"),
     "renamed": ("name = 'other'", "calls itself other"),
+    "wordy": (
+        "@hookimpl\ndef register_tools(self):\n"
+        "    return [ModelTool(name='a tool', description='x', parameters={}, call=print)]",
+        "a name that models do not take",
+    ),
     "chatty": ("summary = 7\npermissions = [Permission.WORDS]", "wrong type: summary, permissions"),
     "failing": ("def __init__(self, kibitz, settings): raise KeyError", "start raised KeyError"),
     "unready": ("@hookimpl\nasync def on_start(self): raise OSError", "on_start raised OSError"),
-    "generous": ("@hookimpl\ndef register_tools(self): return 'all'", "could not be loaded: NonsenseError"),
-    "nameless": ("@hookimpl\ndef register_captioners(self): return [1]", "could not be loaded: NonsenseError"),
+    "generous": ("@hookimpl\ndef register_tools(self): return 'all'", "returned str instead of a list"),
+    "nameless": ("@hookimpl\ndef register_captioners(self): return [1]", "something else than offers by their names"),
 }
 BROKEN = {
-    "syntax": ("x = (", "could not be loaded: SyntaxError"),
+    "syntax": ("x = (", "could not be loaded: SyntaxError at syntax.py:1"),
     "missing": ("import no_such_package_at_all", "needs the Python package no_such_package_at_all"),
     "exits": ("import sys; sys.exit(1)", "could not be loaded: SystemExit"),
     "empty": ("", "not exactly one class"),
@@ -99,6 +104,17 @@ async def test_a_reload_takes_settings_as_they_stand_by_then(tmp_path: Path) -> 
         with pytest.raises(SettingsError):
             await plugins.reload("polite")
         assert await plugins.hooks.edit(Specs.edit_answer, "a", occasion()) == "aaa"
+
+
+async def test_an_offer_that_nobody_makes_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_plugin(tmp_path / "p", "greeter", HELLO)
+    async with hosting(tmp_path, {"greeter": {}}, directory=tmp_path / "p", KIBITZ_PLUGINS__CAPTIONS="dusc"):
+        assert "[plugins] captions: no plugin that runs offers dusc" in caplog.text
+
+
+async def test_a_folder_that_cannot_be_read_stops_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with hosting(tmp_path, {"focus": {}}, directory=tmp_path / "absent"):
+        assert "[plugins] directory cannot be read: FileNotFoundError" in caplog.text
 
 
 async def test_nothing_of_a_plugin_runs_before_it_is_switched_on(tmp_path: Path) -> None:
