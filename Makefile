@@ -2,7 +2,9 @@
 # With another Python: make test PYTHON=python3.13
 
 PYTHON ?= python3
-PYTEST_ARGS ?= -n auto --dist loadfile --no-loadscope-reorder
+# Half as many workers again as there are processors, because many tests wait for clocks and sockets.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n + n / 2)))
+PYTEST_ARGS ?= -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 export PYTHON
 # Or each of the many processes that tests start compiles every library again, for five seconds.
 unexport PYTHONDONTWRITEBYTECODE
