@@ -122,7 +122,6 @@ class Starter:
 
 
 def known_plugin(found: Mapping[str, Found], name: str) -> Found:
-    """Raises PluginError, which tells what there is."""
     """Raises PluginError (code plugin_unknown) with the names there are."""
     if name not in found:
         said = sentence(

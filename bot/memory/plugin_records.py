@@ -2,21 +2,32 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from typing import Protocol, TypeVar
 
-from bot.database.engine import Database
+from bot.database.engine import Work
 from bot.database.tables import PluginRecordRow
 from bot.domain.conversation import ConversationKey
 from bot.domain.records import Record
 from bot.memory import records
 
+Result = TypeVar("Result")
+
 Change = Callable[[int, dict[str, object]], Awaitable[Mapping[str, object]]]
 """From the version a value was written by, and the value, to the value of the version that is wanted."""
+
+
+class Transacts(Protocol):
+    """Runs work in transactions; see Database."""
+
+    async def read(self, work: Work[Result]) -> Result: ...
+
+    async def write(self, work: Work[Result]) -> Result: ...
 
 
 class PluginRecords:
     """Each method but `upgrade` is one transaction. Raises MemoryFault; what was kept is on disk when it returns."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Transacts, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
 

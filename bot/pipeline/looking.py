@@ -131,11 +131,6 @@ class Looking:
         self._left = crew.max_looks if clips else 0
 
     @property
-    def tools(self) -> tuple[Tool, ...]:
-        """What it can be asked by."""
-        return TOOLS
-
-    @property
     def may_look(self) -> bool:
         return self._left > 0
 

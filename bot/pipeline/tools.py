@@ -15,7 +15,7 @@ from bot.domain.visible import quoted, visible
 from bot.hooks.guest import Guest
 from bot.hooks.values import ModelTool
 from bot.pipeline.crew import Crew
-from bot.pipeline.looking import Looking
+from bot.pipeline.looking import TOOLS, Looking
 from bot.pipeline.run import Run
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Toolbox:
         self._run = run
         self._looking = looking
         self._left = crew.max_tool_calls
-        taken = {tool.name for tool in looking.tools} if looking is not None else set[str]()
+        taken = {tool.name for tool in TOOLS} if looking is not None else set[str]()
         self._tools: dict[str, tuple[Guest, ModelTool]] = {}
         for guest, tool in crew.hooks.offers.tools():
             if tool.name not in taken and len(self._tools) < _MOST_TOOLS:

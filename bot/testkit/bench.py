@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from bot.config import PluginTable, Settings, load_settings
 from bot.config.plugins import PluginValue
-from bot.database.engine import open_database
+from bot.database.engine import Database, open_database
+from bot.database.engine import Work as Transaction
 from bot.database.where import Where
 from bot.domain.answer import AnswerMode
 from bot.domain.ask import Ask
@@ -21,7 +22,6 @@ from bot.domain.conversation import ConversationKey, MediaSource, PlaceSettings
 from bot.domain.errors import BotError
 from bot.domain.events import RunListener
 from bot.domain.occasion import Occasion
-from bot.domain.records import Record
 from bot.domain.role import Role
 from bot.hooks.caller import Hooks
 from bot.hooks.loader import Found, Source, find_plugins
@@ -37,6 +37,7 @@ from bot.hooks.plugin import Plugin
 from bot.hooks.registry import Plugins
 from bot.hooks.status import PluginState, PluginStatus
 from bot.media.limits import MediaLimits
+from bot.memory.plugin_records import PluginRecords
 from bot.memory.store import Memory
 from bot.pipeline.crew import Crew, ModelRef
 from bot.pipeline.run import new_job_id
@@ -62,6 +63,7 @@ _LAST_THOUGHTS_SECONDS = 2.0
 class Rooms:
     """What is open once anything was kept."""
 
+    database: Database
     memory: Memory
     chat: ChatService
     forget: ForgetService
@@ -106,7 +108,7 @@ class Bench:
         name = kind if isinstance(kind, str) else kind.name
         try:
             settings = self._settings(name, table, directory)
-            services = PluginServices(self.crew, _LateRecords(self))
+            services = PluginServices(self.crew, PluginRecords(_LateDatabase(self), lambda: datetime.now(UTC)))
             plugins = Plugins(settings, self.hooks, services, find=_finder(kind))
             await plugins.enable(name)
         except BotError as error:
@@ -209,14 +211,15 @@ class Bench:
     async def _open(self) -> Rooms:
         data = self.folder / "data"
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        memory = Memory(await self._stack.enter_async_context(open_database(Where(directory=data))))
+        database = await self._stack.enter_async_context(open_database(Where(directory=data)))
+        memory = Memory(database)
         clips = ClipService(self.crew, memory, LocalFiles(), folder=self.folder / "work")
         remembrance = Remembrance(self.crew, memory, recent=timedelta(hours=1), summarises=False)
         self._stack.push_async_callback(remembrance.finish, _LAST_THOUGHTS_SECONDS)
         chat = ChatService(self.crew, memory, clips, remembrance, mode=AnswerMode.AUTO, max_clips=_MOST_CLIPS)
         forget = ForgetService(memory, keep_days=_KEEP_DAYS, hooks=self.hooks)
         self._stack.push_async_callback(forget.aclose)
-        return Rooms(memory=memory, chat=chat, forget=forget)
+        return Rooms(database=database, memory=memory, chat=chat, forget=forget)
 
     def _source(self, key: ConversationKey, clip: Path) -> MediaSource:
         return MediaSource(
@@ -275,53 +278,17 @@ class _KeepingHooks(Hooks):
             self.raised.append(error)
 
 
-class _LateRecords:
-    """Records in a database that is opened when one is kept or looked for."""
+class _LateDatabase:
+    """A database that is opened when a record is kept or looked for."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
 
-    async def put(
-        self,
-        plugin: str,
-        table: str,
-        value: Mapping[str, object],
-        *,
-        version: int,
-        key: ConversationKey | None = None,
-        person_id: int | None = None,
-        job_id: str | None = None,
-        only: bool = False,
-    ) -> Record | None:
-        records = (await self._bench.rooms()).memory.plugin_records
-        return await records.put(
-            plugin, table, value, version=version, key=key, person_id=person_id, job_id=job_id, only=only
-        )
+    async def read(self, work: Transaction[Result]) -> Result:
+        return await (await self._bench.rooms()).database.read(work)
 
-    async def find(
-        self,
-        plugin: str,
-        table: str,
-        *,
-        key: ConversationKey | None = None,
-        person_id: int | None = None,
-        job_id: str | None = None,
-        limit: int = 100,
-    ) -> tuple[Record, ...]:
-        records = (await self._bench.rooms()).memory.plugin_records
-        return await records.find(plugin, table, key=key, person_id=person_id, job_id=job_id, limit=limit)
-
-    async def drop(self, plugin: str, record_id: int) -> None:
-        await (await self._bench.rooms()).memory.plugin_records.drop(plugin, record_id)
-
-    async def upgrade(
-        self,
-        plugin: str,
-        table: str,
-        version: int,
-        change: Callable[[int, dict[str, object]], Awaitable[Mapping[str, object]]],
-    ) -> int:
-        return await (await self._bench.rooms()).memory.plugin_records.upgrade(plugin, table, version, change)
+    async def write(self, work: Transaction[Result]) -> Result:
+        return await (await self._bench.rooms()).database.write(work)
 
 
 def _finder(kind: type[Plugin] | str) -> Callable[[Path | None], dict[str, Found]]:
