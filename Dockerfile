@@ -4,7 +4,7 @@ ENV UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy
 RUN pip install --no-cache-dir uv==0.13.8
 WORKDIR /app
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-dev --no-install-project --extra mcp
+RUN uv sync --frozen --no-dev --no-install-project --extra mcp --extra scale --extra otel
 
 FROM python:3.13-slim-trixie
 RUN apt-get update \
