@@ -1,8 +1,11 @@
 """Everything that is kept, in one file of SQLite; and from such a file into an empty database of either kind."""
 
 import asyncio
+import fcntl
 import os
 import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,16 +22,56 @@ from bot.domain.errors import MemoryFault
 UNFINISHED = ".unfinished-"
 """How the names of folders begin in which a backup is made or read; one is left where somebody was killed."""
 
+PREFIX = "kibitz-"
+BEGUN = "%Y%m%dT%H%M%S%fZ"
+"""A backup is named by the time it was begun."""
+
 _ROWS_AT_ONCE = 1000
+_LOCK_SECONDS = 0.05
 
 
 async def back_up(where: Where, file: Path | None = None) -> Path:
     """The new file, which nobody else may read; whole or not made at all. None: among the backups, named by the time.
     Whoever works with the database is not held up. Raises MemoryFault."""
+    if file is not None:
+        return await _back_up(where, file)
+    async with alone(where):
+        return await back_up_alone(where)
+
+
+async def back_up_alone(where: Where) -> Path:
+    """Among the backups, for whoever is `alone` there already."""
+    begun = datetime.now(UTC)
+    return await _back_up(where, where.backups / f"{PREFIX}{begun:{BEGUN}}.db")
+
+
+@asynccontextmanager
+async def alone(where: Where) -> AsyncGenerator[None]:
+    """Nobody else makes or renews backups there meanwhile, in whatever process of this machine: one that was begun
+    before something was forgotten would have its name only afterwards. Raises MemoryFault."""
     try:
-        if file is None:
-            where.backups.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = where.backups / f"kibitz-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.db"
+        where.backups.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(where.directory / "backups.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise faults.fault(faults.UNWRITTEN) from error
+    try:
+        while not _is_locked(lock):
+            await asyncio.sleep(_LOCK_SECONDS)  # noqa: ASYNC110 - another process may hold it
+        yield
+    finally:
+        os.close(lock)
+
+
+def _is_locked(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+async def _back_up(where: Where, file: Path) -> Path:
+    try:
         with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=file.parent) as folder:
             made = Where(directory=Path(folder))
             if where.url is None:

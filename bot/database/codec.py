@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bot.domain.answer import Usage
 from bot.domain.ask import Ask
+from bot.domain.conversation import PlaceSettings
 from bot.domain.media import MediaProbe
 from bot.domain.sentence import Sentence
 from bot.domain.timeline import Notice
@@ -22,6 +23,7 @@ _ASK = TypeAdapter(Ask)
 _HEARD = TypeAdapter(Heard)
 _LOOK = TypeAdapter(Look)
 _NOTICE = TypeAdapter(Notice)
+_PLACE = TypeAdapter(PlaceSettings)
 _PROBE = TypeAdapter(MediaProbe)
 _SEEN = TypeAdapter(Seen)
 _USAGE = TypeAdapter(Usage)
@@ -57,6 +59,11 @@ def read_ask(text: str) -> Ask | None:
     return _read(_ASK, json.loads(text))
 
 
+def read_place(text: str) -> PlaceSettings | None:
+    """None: another version wrote it."""
+    return _read(_PLACE, json.loads(text))
+
+
 def read_notices(text: str) -> tuple[Notice, ...]:
     """Those whose code this version knows."""
     return _notices(json.loads(text))
@@ -65,6 +72,11 @@ def read_notices(text: str) -> tuple[Notice, ...]:
 def read_usages(text: str) -> tuple[Usage, ...]:
     """Those this version can read."""
     return tuple(usage for raw in json.loads(text) if (usage := _read(_USAGE, raw)) is not None)
+
+
+def read_sentence(raw: object) -> str:
+    """A sentence as `to_json` wrote it, parsed."""
+    return _said(raw)
 
 
 def _read(adapter: TypeAdapter[Value], raw: object) -> Value | None:

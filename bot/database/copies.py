@@ -3,11 +3,11 @@
 import asyncio
 import shutil
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.database import faults
-from bot.database.backup import UNFINISHED, back_up
+from bot.database.backup import BEGUN, PREFIX, UNFINISHED, alone, back_up_alone
 from bot.database.where import Where
 
 
@@ -26,10 +26,31 @@ async def renew(where: Where) -> None:
     """Deletes those there are; makes a backup where there was one. Raises MemoryFault."""
     old = await asyncio.to_thread(backups_of, where)
     try:
-        if any(path in _backups(where) for path in old):
-            await back_up(where)
+        if await asyncio.to_thread(where.backups.exists):
+            async with alone(where):
+                old = await asyncio.to_thread(backups_of, where)
+                if any(path in _backups(where) for path in old):
+                    await back_up_alone(where)
     finally:
         await asyncio.to_thread(_delete, old)
+
+
+def keep_newest(where: Where, count: int) -> None:
+    """Of the backups that are named by their time the oldest go. Blocks. Raises MemoryFault."""
+    _delete(sorted(where.backups.glob(f"{PREFIX}*Z.db"))[:-count])
+
+
+def oldest_begun(where: Where) -> datetime | None:
+    """When the oldest of the copies and backups was begun, or written where its name does not say; None: there is none.
+    Blocks."""
+    return min(map(_begun, backups_of(where)), default=None)
+
+
+def _begun(path: Path) -> datetime:
+    try:
+        return datetime.strptime(path.stem, f"{PREFIX}{BEGUN}").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
 def _before_migrations(where: Where) -> Iterable[Path]:

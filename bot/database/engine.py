@@ -6,15 +6,18 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from bot.database import copies, faults
+from bot.database import copies, faults, postgres
 from bot.database.kind import kind_of
 from bot.database.upgrade import upgrade
 from bot.database.where import Where
 
 Result = TypeVar("Result")
 Work = Callable[[AsyncSession], Awaitable[Result]]
+
+_SAME = text("UPDATE alembic_version SET version_num = version_num")
 
 
 @asynccontextmanager
@@ -35,6 +38,7 @@ class Database:
         self._where = where
         self._kind = kind_of(where)
         self._running: set[asyncio.Task[Any]] = set()
+        self._holding: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
     async def read(self, work: Work[Result]) -> Result:
@@ -44,6 +48,47 @@ class Database:
     async def write(self, work: Work[Result]) -> Result:
         """Work that is kept as a whole or not at all, one at a time. Raises MemoryFault."""
         return await self._run(_transaction(self._kind.writer, work))
+
+    async def share(self, work: Work[Result]) -> Result:
+        """As `write`, but on PostgreSQL beside whoever else writes: for work that locks the rows it changes and rests
+        on no others. Raises MemoryFault."""
+        return await self._run(_transaction(self._kind.sharer, work))
+
+    async def listen(self, channel: str, heard: Callable[[], None]) -> None:
+        """Until it is cancelled, `heard` is called whenever a process notifies the channel, or may have done so while
+        the connection was lost. Needs a PostgreSQL."""
+        if self._where.url is not None:
+            await postgres.listen(self._where.url, channel, heard)
+
+    async def turn(self, number: int, seconds: float) -> None:
+        """Returns when no process has had this turn for so long; others wait as long after us. On SQLite at once, as
+        there are no others. Raises MemoryFault."""
+        if self._where.url is None:
+            return
+        begun = asyncio.Event()
+        holding = asyncio.create_task(postgres.hold_turn(self._where.url, number, seconds, begun), name="turn")
+        waiting = asyncio.create_task(begun.wait(), name="turn begun")
+        self._holding.add(holding)
+        holding.add_done_callback(self._holding.discard)
+        try:
+            await asyncio.wait({holding, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if holding.done():
+                with self._kind.wall():
+                    holding.result()
+        except asyncio.CancelledError:
+            holding.cancel()
+            raise
+        finally:
+            waiting.cancel()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may work with it as well."""
+        return self._where.url is not None
+
+    async def prove(self) -> None:
+        """Write something that changes nothing, to know that it can be done. Raises MemoryFault."""
+        await self.write(lambda session: session.execute(_SAME))
 
     async def wipe(self) -> None:
         """Leave no words on disk that were deleted before. Raises MemoryFault."""
@@ -61,6 +106,9 @@ class Database:
     async def close(self) -> None:
         """What has begun ends; what comes later is refused, or it would open the file once more."""
         self._is_closed = True
+        for turn in self._holding:
+            turn.cancel()
+        await asyncio.gather(*self._holding, return_exceptions=True)
         await asyncio.gather(*self._running, return_exceptions=True)
         await self._kind.close()
 

@@ -1,9 +1,11 @@
 """All that is peculiar to PostgreSQL: connections, one writer at a time, error codes."""
 
 import asyncio
+import logging
 import sqlite3
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from typing import Any
 
 from sqlalchemy import Connection, NullPool, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -11,12 +13,17 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.database import faults
+from bot.domain.errors import MemoryFault
+
+_log = logging.getLogger(__name__)
 
 _READERS = 4
+_SHARERS = 2
 _CONNECT_SECONDS = 10
 _COMMAND_SECONDS = 60
 _QUEUE_SECONDS = 30
 _AGAIN_SECONDS = 0.05
+_AGAIN_LISTENING_SECONDS = 1.0
 _SERVER_SETTINGS = {
     "application_name": "kibitz",
     "jit": "off",  # compiling takes longer than any statement of ours
@@ -28,6 +35,9 @@ _ONE_WRITER = 0x4B69_6269_747A
 """The advisory lock of whoever writes or migrates; any number, but the same in every version."""
 
 _ONE_AT_INDEXES = _ONE_WRITER + 1
+
+_TURNS = 0x4B69
+"""The first half of the advisory locks of turns; the second is a number."""
 
 _TABLES = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema()"
 _INDEXES = """
@@ -68,6 +78,7 @@ class Postgres:
             postgresql_readonly=True
         )
         self.writer = _engine(url, connections=1, isolation="READ COMMITTED")
+        self.sharer = _engine(url, connections=_SHARERS, isolation="READ COMMITTED")
         event.listen(self.writer.sync_engine, "begin", wait_for_other_writers)
 
     def wall(self) -> AbstractContextManager[None]:
@@ -78,6 +89,7 @@ class Postgres:
         """Leave the server."""
         await self.reader.dispose()
         await self.writer.dispose()
+        await self.sharer.dispose()
 
     async def wipe(self) -> None:
         """Take deleted rows out of the tables and write the full-text indexes anew, from which a vacuum takes no words.
@@ -110,6 +122,46 @@ async def maintenance(url: str) -> AsyncGenerator[AsyncEngine]:
         yield engine
     finally:
         await engine.dispose()
+
+
+async def listen(url: str, channel: str, heard: Callable[[], None]) -> None:
+    """See Database.listen. The connection is made anew whenever it is lost."""
+    while True:
+        try:
+            with wall():
+                async with maintenance(url) as engine, engine.connect() as connection:
+                    await _listen(connection, channel, heard)
+        except MemoryFault as fault:
+            _log.warning("not told of what other processes do: %s", fault.code)
+        await asyncio.sleep(_AGAIN_LISTENING_SECONDS)
+
+
+async def hold_turn(url: str, number: int, seconds: float, begun: asyncio.Event) -> None:
+    """See Database.turn."""
+    async with maintenance(url) as engine, engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        take = f"SELECT pg_try_advisory_lock({_TURNS}, {number:d})"
+        while not (await connection.exec_driver_sql(take)).scalar():  # noqa: ASYNC110 - another process holds it
+            await asyncio.sleep(_AGAIN_SECONDS)
+        begun.set()
+        await asyncio.sleep(seconds)
+
+
+async def _listen(connection: AsyncConnection, channel: str, heard: Callable[[], None]) -> None:
+    """Until the connection is lost."""
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    lost = asyncio.Event()
+
+    def told(*_: object) -> None:
+        heard()
+
+    def gone(_: object) -> None:
+        lost.set()
+
+    driver.add_termination_listener(gone)
+    await driver.add_listener(channel, told)
+    heard()
+    await lost.wait()
 
 
 @asynccontextmanager

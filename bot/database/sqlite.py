@@ -19,6 +19,10 @@ from bot.domain.errors import MemoryFault
 
 _log = logging.getLogger(__name__)
 
+VERSION = sqlite3.sqlite_version
+SAFE_VERSION = "3.51.3"
+"""The first release in which two connections that write at once cannot damage the log (the WAL-reset bug)."""
+
 _READERS = 4
 _BUSY_SECONDS = 5
 _QUEUE_SECONDS = 30
@@ -49,6 +53,7 @@ class Sqlite:
         self.writer = _async_engine(path, connections=1)
         pragmas = ("foreign_keys=ON", "secure_delete=ON", "synchronous=NORMAL")
         _set_up(self.writer.sync_engine, pragmas=pragmas, begin="BEGIN IMMEDIATE")
+        self.sharer = self.writer
 
     def wall(self) -> AbstractContextManager[None]:
         """See `wall` below."""

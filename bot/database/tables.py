@@ -229,6 +229,26 @@ class SettingRow(Base):
     value: Mapped[str]
 
 
+class BlockRow(Base):
+    """Somebody, or a server, whom whoever runs the bot keeps out. It stays when they are forgotten."""
+
+    __tablename__ = "blocks"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    subject_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    since: Mapped[datetime]
+
+
+class StandingRow(Base):
+    """What holds for the whole bot, in every process, as JSON: that it is paused, how the last backup went, when words
+    were last forgotten. The words in it are those of whoever runs the bot."""
+
+    __tablename__ = "standing"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]
+
+
 class PluginRecordRow(Base):
     """What a plugin keeps; `name` is the plugin's table, `version` that table's, `value` JSON."""
 
@@ -248,7 +268,8 @@ class PluginRecordRow(Base):
 
 
 class AskRow(Base):
-    """Accepted work. `ask` holds the whole request until it is finished, then nothing."""
+    """Accepted work. `ask` holds the whole request until it is finished, then nothing. `token` is that of the
+    interaction that asked, sealed."""
 
     __tablename__ = "asks"
 
@@ -264,4 +285,87 @@ class AskRow(Base):
     shown_message_id: Mapped[int | None]
     reply_channel_id: Mapped[int | None]
     reply_message_id: Mapped[int | None]
+    token: Mapped[bytes | None]
+    finished_at: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class StepRow(Base):
+    """What a paid call of an unfinished job gave, by what it was asked; goes with the job."""
+
+    __tablename__ = "steps"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("asks.job_id", ondelete="CASCADE"), index=True)
+    value: Mapped[bytes]
+
+
+class PostRow(Base):
+    """The outbox: a message of an unfinished job. It stands here before it is sent; the ids are known afterwards."""
+
+    __tablename__ = "posts"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("asks.job_id", ondelete="CASCADE"), primary_key=True)
+    part: Mapped[str] = mapped_column(primary_key=True)
+    begun_at: Mapped[datetime]
+    channel_id: Mapped[int | None]
+    message_id: Mapped[int | None]
+
+
+class BookingRow(Base):
+    """A paid call, or what is held back for a job, in billionths of a US dollar; `state` is a BookingState. `person` is
+    the scope of a SpendingRow, here only until the booking is closed; `until` is when an open one is given up."""
+
+    __tablename__ = "bookings"
+    __table_args__ = (Index(None, "job_id", "state"),)
+
+    booking_id: Mapped[int] = mapped_column(NUMBERED, primary_key=True, autoincrement=True)
+    job_id: Mapped[str]
+    person: Mapped[str | None]
+    server_id: Mapped[int | None]
+    role: Mapped[str]
+    model: Mapped[str]
+    state: Mapped[str]
+    at: Mapped[datetime] = mapped_column(index=True)
+    until: Mapped[datetime | None] = mapped_column(index=True)
+    reserved: Mapped[int]
+    spent: Mapped[int]
+
+
+class SpendingRow(Base):
+    """The sums that caps are held to. `scope` is `all`, `day`, `server:ID`, or `person:` and a digest that nobody is
+    told by; `day` is a date in UTC, empty for `all`. `told_percent` is the part of the cap that the owner was told of."""
+
+    __tablename__ = "spending"
+
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[str] = mapped_column(primary_key=True)
+    reserved: Mapped[int]
+    spent: Mapped[int]
+    told_percent: Mapped[int]
+
+
+class JobRow(Base):
+    """An unfinished job between processes: which worker has it, how far it is, and what came of it until that is handed
+    over. `consent` is what the asker said to its cost, `place` PlaceSettings; `lease_until` is by the clock of the
+    database. `progress` and `text` are what can be shown, `result`, `data` and `error` what came of it."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index(None, "state", "priority", "run_at"),)
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("asks.job_id", ondelete="CASCADE"), primary_key=True)
+    consent: Mapped[str]
+    place: Mapped[str]
+    priority: Mapped[int]
+    state: Mapped[str]
+    attempts: Mapped[int]
+    run_at: Mapped[datetime]
+    owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    is_cancelled: Mapped[bool]
+    revision: Mapped[int]
+    progress: Mapped[str]
+    text: Mapped[str]
+    result: Mapped[str | None]
+    data: Mapped[bytes | None]
+    error: Mapped[str | None]
     finished_at: Mapped[datetime | None] = mapped_column(index=True)

@@ -13,7 +13,7 @@ from bot.database.where import Where
 
 _log = logging.getLogger(__name__)
 
-REVISION = "0003"
+REVISION = "0006"
 """The newest migration; a file that has it is opened without looking at the others."""
 
 _PACKAGE = Path(__file__).parent.parent

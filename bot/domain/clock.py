@@ -1,4 +1,11 @@
-"""Times as people read them."""
+"""The time, and times as people read them."""
+
+from datetime import UTC, datetime
+
+
+def utc_now() -> datetime:
+    """What the clock of this machine says."""
+    return datetime.now(UTC)
 
 
 def clock_time(seconds: float) -> str:

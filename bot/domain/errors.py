@@ -6,7 +6,7 @@ BotError
 ├── MemoryFault     what is remembered cannot be read or written
 ├── DeliveryError   Discord did not take a message
 ├── VoiceError      a voice channel cannot be joined, heard or spoken in
-├── QuotaError      a limit of money or rate was reached
+├── QuotaError      a limit of money or rate was reached; BudgetError: one of our own
 ├── PluginError     a plugin cannot be loaded, or cannot do its work
 └── SettingsError   the configuration is refused
 """
@@ -74,8 +74,10 @@ class ProviderError(BotError):
     """A provider failed.
 
     `retryable` says that the same call may succeed later; `retry_after_seconds` is the server's own wish,
-    None where it has none. `request_id` is the vendor's, for the log.
+    None where it has none. `request_id` is the vendor's, for the log. `never_sent`: the provider knows nothing of it.
     """
+
+    never_sent = False
 
     def __init__(
         self,
@@ -108,6 +110,10 @@ class QuotaError(ProviderError):
     ) -> None:
         super().__init__(code, public, category=category, request_id=request_id)
         self.resets_at = resets_at
+
+
+class BudgetError(QuotaError):
+    """Our own limit of money does not allow a call, or its price is not known. Says nothing about the provider."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,7 @@
 """Who pays, how much may be spent, and what has been spent."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,11 +10,13 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What a call is booked on. `person_id` None: nobody in particular; `server_id` None: outside of servers."""
+    """What a call is booked on. `person_id` None: nobody in particular; `server_id` None: outside of servers.
+    `is_durable`: the job is gone on with after a crash, so what its calls gave is kept until it has ended."""
 
     job_id: str = ""
     person_id: int | None = None
     server_id: int | None = None
+    is_durable: bool = False
 
 
 NOBODY = Account()
@@ -20,6 +24,16 @@ NOBODY = Account()
 
 PAYING: ContextVar[Account] = ContextVar("paying", default=NOBODY)
 """Who pays for the work that is done in this context; tasks inherit it from the one that made them."""
+
+
+@contextmanager
+def paying(account: Account) -> Generator[None]:
+    """What is done in this block, and by tasks made in it, is booked on this account."""
+    before = PAYING.set(account)
+    try:
+        yield
+    finally:
+        PAYING.reset(before)
 
 
 class CapKind(StrEnum):

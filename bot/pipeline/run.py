@@ -28,7 +28,8 @@ from bot.domain.events import (
     UsageRecorded,
 )
 from bot.domain.media import AudioChunk, MediaProbe
-from bot.domain.occasion import Occasion
+from bot.domain.money import Account, paying
+from bot.domain.occasion import Occasion, Surface
 from bot.domain.timeline import Notice, NoticeCode
 from bot.hooks.caller import Hooks
 from bot.hooks.specs import Specs
@@ -80,7 +81,22 @@ class Run:
 
     @asynccontextmanager
     async def whole(self) -> AsyncGenerator[None]:
-        """Frame the run: RunStarted first, exactly one RunEnded last."""
+        """Frame the run: RunStarted first, exactly one RunEnded last. What it costs is booked on whoever asks."""
+        with paying(self._account()):
+            async with self._framed():
+                yield
+
+    def _account(self) -> Account:
+        occasion = self.occasion
+        return Account(
+            job_id=self.job_id,
+            person_id=occasion.asker_id,
+            server_id=None if occasion.key is None else occasion.key.server_id,
+            is_durable=occasion.surface is Surface.CHAT,
+        )
+
+    @asynccontextmanager
+    async def _framed(self) -> AsyncGenerator[None]:
         self._began = self._clock()
         self.listener.event(RunStarted(job_id=self.job_id, at_seconds=0.0))
         if self._hooks is not None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Generic, TypeVar
 
 from bot.domain.answer import Prompt, ToolCall
-from bot.domain.errors import ProviderCategory, ProviderError
+from bot.domain.errors import BudgetError, ProviderCategory, ProviderError
 from bot.domain.media import AudioChunk
 from bot.domain.role import Role
 from bot.domain.sentence import sentence
@@ -27,6 +27,7 @@ from bot.providers.base import (
     TranscriptRequest,
 )
 from bot.providers.streams import Begun, begin, resume
+from bot.tally import Figure, tell
 
 Provider = TypeVar("Provider")
 Result = TypeVar("Result")
@@ -96,7 +97,8 @@ class Chain(Generic[Provider]):
     async def first(self, call: Callable[[Provider], Awaitable[Result]]) -> tuple[Result, tuple[Notice, ...]]:
         """The first result in order of preference, and a Notice when it is not the preferred provider's.
 
-        Raises the error of the most preferred provider when all fail.
+        Raises the error of the most preferred provider when all fail, and at once where our own budget forbids a call:
+        no provider is at fault, and the next would not be paid either.
         """
         errors: dict[int, ProviderError] = {}
         reason = self._failures.get(0)
@@ -108,13 +110,16 @@ class Chain(Generic[Provider]):
                 self._rest(position)
             try:
                 result = await call(self._providers[position])
+            except BudgetError:
+                raise
             except ProviderError as error:
                 errors[position] = error
                 self._failed(position, error)
                 reason = error.category if position == 0 else reason
                 address_failed = address_failed or error.category in _ABOUT_THE_ADDRESS
                 continue
-            self._rests_until.pop(position, None)
+            if self._rests_until.pop(position, None) is not None:
+                tell(Figure.REST_SECONDS, 0.0, f"{self._role}/{position}")
             self._failures.pop(position, None)
             return result, self._notices(position, reason)
         raise errors[min(errors)]
@@ -141,6 +146,7 @@ class Chain(Generic[Provider]):
 
     def _rest(self, position: int) -> None:
         self._rests_until[position] = self._monotonic() + self._rest_seconds
+        tell(Figure.REST_SECONDS, self._rest_seconds, f"{self._role}/{position}")
 
     def _notices(self, position: int, reason: ProviderCategory | None) -> tuple[Notice, ...]:
         if position == 0 or reason is None:

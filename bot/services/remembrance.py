@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from bot.domain.ask import Ask
 from bot.domain.conversation import ClipRef, ConversationKey, Turn
 from bot.domain.errors import MemoryFault, ProviderError
+from bot.domain.money import Account, paying
 from bot.domain.recollection import Recollection, Summary, Vector
 from bot.domain.role import Role
 from bot.memory.store import Memory
@@ -96,8 +97,9 @@ class Remembrance:
 
     async def _settle(self, key: ConversationKey) -> None:
         try:
-            await self._embed()
-            await self._sum_up(key)
+            with paying(Account(server_id=key.server_id)):
+                await self._embed()
+                await self._sum_up(key)
         except (ProviderError, MemoryFault) as error:
             log.warning("remembering was put off: %s", error.code)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from bot.domain.answer import Usage
 from bot.providers.openai.endpoint import Endpoint
 from bot.providers.openai.untyped import count, mapping
-from bot.providers.prices import Quantity, cost_usd
+from bot.providers.prices import Quantity
 
 
 def usage_of_tokens(
@@ -52,4 +52,4 @@ def usage_of_sound(
 def _cost(endpoint: Endpoint, model: str, used: Quantity) -> float | None:
     if endpoint.is_free:
         return 0.0
-    return None if endpoint.known_flavour.is_local else cost_usd(model, used)
+    return None if endpoint.known_flavour.is_local else endpoint.prices.cost_usd(model, used)

@@ -1,6 +1,7 @@
 """Answers from a chat model, streamed."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
@@ -22,12 +23,16 @@ from bot.providers.openai.connection import Connection
 from bot.providers.openai.errors import RejectionError, malformed
 from bot.providers.openai.thinking import ThoughtFilter
 from bot.providers.openai.untyped import mapping, sequence, string
+from bot.providers.prices import Quantity
 from bot.providers.retry import Retry
 from bot.providers.streams import Begun, begin, resume
+from bot.providers.till import most_tokens
 
 log = logging.getLogger(__name__)
 
 Item = AnswerDelta | ToolCall | AnswerEnd | Notice
+
+_TOKENS_PER_RESULT = 32
 
 _REASONS = {"length": FinishReason.LENGTH, "max_tokens": FinishReason.LENGTH, "content_filter": FinishReason.FILTERED}
 
@@ -107,8 +112,14 @@ class OpenAIChatModel:
         reason: str | None = None
         usage: object = None
         has_text = False
-        async with aclosing(self._connection.events(PATH, self._body(prompt, frames, capabilities))) as events:
+        body = self._body(prompt, frames, capabilities)
+        tokens = pictures.picture_tokens(self._model, frames, self._detail)
+        async with (
+            self._connection.paying(self._model, self._most(prompt, tokens)) as bill,
+            aclosing(self._connection.events(PATH, body)) as events,
+        ):
             async for event in events:
+                bill.begun()
                 usage = event.get("usage") or usage
                 for choice in map(mapping, sequence(event.get("choices"))[:1]):
                     reason = string(choice.get("finish_reason")) or reason
@@ -118,11 +129,11 @@ class OpenAIChatModel:
                     if text.strip() or (text and has_text):
                         has_text = True
                         yield AnswerDelta(text=text)
+            used = usage_of_tokens(self._endpoint, self._model, usage, image_tokens=tokens)
+            bill.settle(used)
         if rest := thoughts.finish():
             has_text = True
             yield AnswerDelta(text=rest)
-        tokens = pictures.picture_tokens(self._model, frames, self._detail)
-        used = usage_of_tokens(self._endpoint, self._model, usage, image_tokens=tokens)
         made = calls.finish()
         if calls.has_any and not made and not has_text and prompt.tools and capabilities.accepts("tools"):
             async for item in self._without_tools(prompt, frames, capabilities, used):
@@ -141,6 +152,16 @@ class OpenAIChatModel:
         async with aclosing(self._stream(prompt, frames, capabilities.without("tools"))) as items:
             async for item in items:
                 yield replace(item, usage=_sum(used, item.usage)) if isinstance(item, AnswerEnd) else item
+
+    def _most(self, prompt: Prompt, picture_tokens: int) -> Quantity:
+        """What a request uses at the dearest."""
+        results = [text for result in prompt.results for text in (result.call.arguments, result.text, result.said)]
+        tools = json.dumps(tool_calls.definitions(prompt.tools)) if prompt.tools else ""
+        texts = (prompt.rules, prompt.evidence, prompt.question.text, tools, *results)
+        return Quantity(
+            input_tokens=picture_tokens + most_tokens(*texts) + _TOKENS_PER_RESULT * len(prompt.results),
+            output_tokens=prompt.max_output_tokens,
+        )
 
     def _check_end(self, reason: str | None, *, has_text: bool) -> None:
         """A stream that just ends was cut; one without words is no answer."""

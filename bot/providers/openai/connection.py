@@ -1,7 +1,10 @@
 """One endpoint's HTTP connections, through the vendor's SDK; everything comes back as untyped JSON or bytes."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractAsyncContextManager
+from functools import cache
 
 import httpx2
 from openai import AsyncOpenAI, AsyncStream, DefaultAsyncHttpxClient
@@ -10,6 +13,8 @@ from bot.domain.media import EncodedAudio
 from bot.providers.openai.endpoint import Endpoint
 from bot.providers.openai.errors import malformed, translated, wrong_address
 from bot.providers.openai.untyped import mapping
+from bot.providers.prices import Quantity
+from bot.providers.till import Bill, Purse, Till
 
 # The SDK wants a key; servers that need none ignore it.
 _NO_KEY = "none"
@@ -18,14 +23,19 @@ _KEPT_OPEN_SECONDS = 120.0  # in talk, questions come every minute or so, and no
 
 
 class Connection:
-    """Calls to one endpoint over a shared pool of connections. Whoever makes it closes it.
+    """Calls to one endpoint over a shared pool of connections, paid out of the `purse`. Whoever makes it closes it.
 
     Every method raises ProviderError, and never tries twice: that is the business of Retry.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, *, purse: Purse | None = None) -> None:
         self.endpoint = endpoint
         self.client = _client(endpoint)
+        self._till = Till(endpoint.prices, None if endpoint.is_free else purse)
+
+    def paying(self, model: str, most: Quantity) -> AbstractAsyncContextManager[Bill]:
+        """Around each call that costs something; see Till."""
+        return self._till.paying(self.endpoint.role, model, most)
 
     async def aclose(self) -> None:
         """Close all connections; calls under way fail."""
@@ -98,6 +108,12 @@ class Connection:
         return fields
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Whom to trust, for all endpoints: to read all certificates is most of the work of making a client."""
+    return httpx2.create_ssl_context()
+
+
 def _client(endpoint: Endpoint) -> AsyncOpenAI:
     timeouts = endpoint.timeouts
     client = AsyncOpenAI(
@@ -112,6 +128,7 @@ def _client(endpoint: Endpoint) -> AsyncOpenAI:
         max_retries=0,
         http_client=DefaultAsyncHttpxClient(
             base_url=endpoint.base_url,
+            verify=_trusted(),
             limits=httpx2.Limits(
                 max_connections=_MOST_CONNECTIONS,
                 max_keepalive_connections=_MOST_CONNECTIONS,

@@ -15,7 +15,9 @@ from bot.providers.openai.capabilities import Capabilities, Learner, drop_parame
 from bot.providers.openai.connection import Connection
 from bot.providers.openai.errors import from_event, malformed, wrong_address
 from bot.providers.openai.untyped import mapping, number, sequence
+from bot.providers.prices import Quantity
 from bot.providers.retry import Retry
+from bot.providers.till import most_tokens
 
 _PATH = "/embeddings"
 _MOST_TEXTS = 64
@@ -48,19 +50,25 @@ class OpenAIEmbedder:
         for texts in _parts(request.texts):
             fields = await self._ask(texts)
             vectors += self._vectors(fields, len(texts))
-            usages.append(usage_of_tokens(self._endpoint, self._name, fields.get("usage")))
+            usages.append(self._usage(fields))
         return EmbedBatch(vectors=tuple(vectors), usages=tuple(usages))
 
     async def _ask(self, texts: Sequence[str]) -> Mapping[str, object]:
         async def attempt(capabilities: Capabilities) -> Mapping[str, object]:
-            fields = await self._connection.post(_PATH, self._body(texts, capabilities))
-            if fields.get("error"):
-                raise from_event(fields["error"], self._endpoint)
-            if "data" not in fields:
-                raise wrong_address(self._endpoint)
+            most = Quantity(input_tokens=most_tokens(*(text[:_LONGEST_CHARACTERS] for text in texts)))
+            async with self._connection.paying(self._name, most) as bill:
+                fields = await self._connection.post(_PATH, self._body(texts, capabilities))
+                if fields.get("error"):
+                    raise from_event(fields["error"], self._endpoint)
+                if "data" not in fields:
+                    raise wrong_address(self._endpoint)
+                bill.settle(self._usage(fields))
             return fields
 
         return await self._retry.call(lambda: self._learner.call(attempt, drop_parameter))
+
+    def _usage(self, fields: Mapping[str, object]) -> Usage:
+        return usage_of_tokens(self._endpoint, self._name, fields.get("usage"))
 
     def _body(self, texts: Sequence[str], capabilities: Capabilities) -> dict[str, object]:
         body: dict[str, object] = {"model": self._name, "input": [text[:_LONGEST_CHARACTERS] for text in texts]}

@@ -5,6 +5,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from bot.domain.role import Role
+from bot.providers.prices import PriceList, vendors_prices
 
 
 class Flavour(StrEnum):
@@ -39,7 +40,8 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One role's address. An `api_key` of None is for servers that ask for none. `is_free`: calls cost nothing."""
+    """One role's address. An `api_key` of None is for servers that ask for none. `is_free`: calls cost nothing;
+    `prices` say what others cost."""
 
     role: Role
     base_url: str
@@ -47,6 +49,7 @@ class Endpoint:
     flavour: Flavour = Flavour.AUTO
     timeouts: Timeouts = Timeouts()
     is_free: bool = False
+    prices: PriceList = field(default_factory=vendors_prices, repr=False, compare=False)
 
     @property
     def host(self) -> str:

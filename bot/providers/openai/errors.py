@@ -109,7 +109,9 @@ def translate(error: Exception, endpoint: Endpoint) -> ProviderError:
         )
         return _from_reason(reason, endpoint)
     if isinstance(error, openai.APIConnectionError):
-        return _unreachable(endpoint)
+        unreachable = _unreachable(endpoint)
+        unreachable.never_sent = isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
+        return unreachable
     if isinstance(error, openai.APIError):
         reason = _Reason(None, error.body, {})
         _hush(error, reason)

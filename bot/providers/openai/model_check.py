@@ -84,10 +84,13 @@ async def _offered(connection: Connection) -> Mapping[str, date | None]:
 
 def _state(endpoint: Endpoint, model: str, offered: Mapping[str, date | None]) -> ModelState:
     listed = model if model in offered else f"{model}:latest"
-    ends_on = offered.get(listed)
-    if ends_on is None and endpoint.known_flavour in (Flavour.OPENAI, Flavour.AUTO):
-        ends_on = SHUTDOWN_DATES.get(model)
+    ends_on = offered.get(listed) or known_end(endpoint, model)
     return ModelState(model=model, is_offered=listed in offered, ends_on=ends_on)
+
+
+def known_end(endpoint: Endpoint, model: str) -> date | None:
+    """The announced shutdown of a model, as it is known here; None: none is announced, or it is another vendor's."""
+    return SHUTDOWN_DATES.get(model) if endpoint.known_flavour in (Flavour.OPENAI, Flavour.AUTO) else None
 
 
 def _date(value: object) -> date | None:

@@ -22,7 +22,7 @@ from bot.providers.base import SpeechEnd, SpeechRequest
 from bot.providers.openai.billing import usage_of_sound
 from bot.providers.openai.connection import Connection
 from bot.providers.openai.errors import RejectionError, from_event, malformed, translated
-from bot.providers.openai.speech import PCM_RATE_HZ, Voice
+from bot.providers.openai.speech import PCM_RATE_HZ, Voice, most_of_speech
 from bot.providers.openai.untyped import mapping, string
 from bot.providers.retry import Retry
 from bot.providers.streams import begin, resume
@@ -64,10 +64,14 @@ class RealtimeSynthesizer:
     async def _stream(self, request: SpeechRequest) -> AsyncGenerator[Item]:
         spoken_seconds = 0.0
         held = b""
-        async with aclosing(self._events(request)) as events:
+        async with (
+            self._connection.paying(self._model, most_of_speech(request.text, self._voice.speed)) as bill,
+            aclosing(self._events(request)) as events,
+        ):
             async for event in events:
                 match event.get("type"):
                     case "response.output_audio.delta":
+                        bill.begun()
                         held += self._pcm(event)
                         whole = len(held) - len(held) % 2
                         if whole:
@@ -78,7 +82,9 @@ class RealtimeSynthesizer:
                     case "response.output_audio_transcript.done":
                         self._compare(string(event.get("transcript")) or "", request.text)
                     case "response.done":
-                        yield self._end(mapping(event.get("response")), request, spoken_seconds)
+                        end = self._end(mapping(event.get("response")), request, spoken_seconds)
+                        bill.settle(end.usage)
+                        yield end
                         return
                     case _:
                         continue

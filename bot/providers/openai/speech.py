@@ -14,8 +14,10 @@ from bot.providers.openai.capabilities import Capabilities, Learner, drop_parame
 from bot.providers.openai.connection import Connection
 from bot.providers.openai.errors import RejectionError, malformed
 from bot.providers.openai.wave import PcmReader, UnplayableSoundError
+from bot.providers.prices import Quantity
 from bot.providers.retry import Retry
 from bot.providers.streams import begin, resume
+from bot.providers.till import most_seconds
 
 Item = AudioChunk | SpeechEnd | Notice
 
@@ -65,8 +67,13 @@ class RestSynthesizer:
     async def _stream(self, request: SpeechRequest, capabilities: Capabilities) -> AsyncGenerator[Item]:
         reader = PcmReader(PCM_RATE_HZ)
         spoken_seconds = 0.0
-        async with aclosing(self._connection.sound(self._body(request, capabilities))) as pieces:
+        body = self._body(request, capabilities)
+        async with (
+            self._connection.paying(self._model, most_of_speech(request.text, self._voice.speed)) as bill,
+            aclosing(self._connection.sound(body)) as pieces,
+        ):
             async for piece in pieces:
+                bill.begun()
                 try:
                     pcm = reader.feed(piece)
                 except UnplayableSoundError as error:
@@ -75,13 +82,13 @@ class RestSynthesizer:
                     chunk = AudioChunk(rate_hz=reader.rate_hz, offset_seconds=spoken_seconds, pcm=pcm)
                     spoken_seconds += chunk.duration_seconds
                     yield chunk
-        if not spoken_seconds:
-            raise malformed(self._endpoint)
-        yield SpeechEnd(
-            usage=usage_of_sound(
+            used = usage_of_sound(
                 self._endpoint, self._model, audio_seconds=spoken_seconds, characters=len(request.text)
             )
-        )
+            bill.settle(used)
+        if not spoken_seconds:
+            raise malformed(self._endpoint)
+        yield SpeechEnd(usage=used)
 
     def _body(self, request: SpeechRequest, capabilities: Capabilities) -> dict[str, object]:
         voice = self._voice
@@ -110,6 +117,11 @@ class RestSynthesizer:
         )
         rejection.parameter = "response_format"
         return rejection
+
+
+def most_of_speech(text: str, speed: float) -> Quantity:
+    """What saying a text uses at the dearest."""
+    return Quantity(characters=len(text), audio_seconds=most_seconds(text) / min(speed, 1.0))
 
 
 def _server_voice(request: SpeechRequest, voice: Voice, capabilities: Capabilities) -> str:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
+from bot.domain.answer import Usage
 from bot.domain.errors import ProviderCategory, ProviderError
 from bot.domain.media import AudioChunk, EncodedAudio
 from bot.domain.sentence import sentence
@@ -18,6 +19,7 @@ from bot.providers.openai.connection import Connection
 from bot.providers.openai.errors import RejectionError, from_event, wrong_address
 from bot.providers.openai.hallucinations import Surroundings, is_invented, loudness_dbfs
 from bot.providers.openai.transcript_reply import Heard, place, read_heard, read_language
+from bot.providers.prices import Quantity
 from bot.providers.retry import Retry
 
 Result = TypeVar("Result")
@@ -90,26 +92,28 @@ class OpenAITranscriber:
         if len(audio.data) > _LARGEST_BYTES:
             raise self._too_large()
 
-        async def attempt(capabilities: Capabilities) -> Mapping[str, object]:
-            fields = await self._connection.upload(_PATH, self._fields(request, capabilities), audio)
-            if fields.get("error"):
-                raise from_event(fields["error"], self._endpoint)
-            if "text" not in fields and "segments" not in fields:
-                raise wrong_address(self._endpoint)
-            return fields
+        async def attempt(capabilities: Capabilities) -> tuple[Mapping[str, object], Usage]:
+            seconds = chunk.duration_seconds
+            async with self._connection.paying(self._model, Quantity(audio_seconds=seconds)) as bill:
+                fields = await self._connection.upload(_PATH, self._fields(request, capabilities), audio)
+                if fields.get("error"):
+                    raise from_event(fields["error"], self._endpoint)
+                if "text" not in fields and "segments" not in fields:
+                    raise wrong_address(self._endpoint)
+                used = usage_of_sound(self._endpoint, self._model, audio_seconds=seconds, reported=fields.get("usage"))
+                bill.settle(used)
+            return fields, used
 
-        fields = await self._after_the_first(lambda: self._retry.call(lambda: self._learner.call(attempt, self._learn)))
+        fields, used = await self._after_the_first(
+            lambda: self._retry.call(lambda: self._learner.call(attempt, self._learn))
+        )
         heard = self._without_inventions(read_heard(fields), request)
         return TranscriptPiece(
             transcript=Transcript(
                 segments=place(heard, offset_seconds=chunk.offset_seconds, duration_seconds=chunk.duration_seconds),
                 language=read_language(fields),
             ),
-            usages=(
-                usage_of_sound(
-                    self._endpoint, self._model, audio_seconds=chunk.duration_seconds, reported=fields.get("usage")
-                ),
-            ),
+            usages=(used,),
         )
 
     def _fields(self, request: TranscriptRequest, capabilities: Capabilities) -> dict[str, object]:

@@ -94,6 +94,7 @@ class Conversation:
             caption=self._caption,
             others=lambda person_id: presence.names(but_for=(person_id,)),
             keeps_sound=lambda: self._hooks.has(Specs.on_utterance),
+            account=place.account,
         )
         self._answers = Answers(
             means,

@@ -284,7 +284,7 @@ class Draft:
         )
         frames = tuple(frame for one in understood for frame in one.frames)
         prompt, _ = await prepare(self.run, crew, evidence, question, mode=self._means.mode, frames=frames)
-        prompt = heard_aloud(prompt, crew, bot_name=self._scene.room.bot_name, is_judged=self.is_judged)
+        prompt = heard_aloud(prompt, crew, is_judged=self.is_judged)
         if self.is_judged:
             crew = replace(crew, chat=JudgingModel(crew.chat))
         try:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from bot.domain.answer import Usage
+from bot.domain.money import Account, paying
 from bot.domain.voice_session import SpokenLine
 from bot.providers.base import StreamingTranscriber, StreamRequest
 from bot.services.voice.measures import Measures
@@ -61,8 +62,10 @@ class Hearing:
         caption: Callable[[SpokenLine], None],
         others: Callable[[int], tuple[str, ...]],
         keeps_sound: Callable[[], bool],
+        account: Callable[[int], Account],
     ) -> None:
-        """`others`: what everybody is called but this person. `keeps_sound`: whether a plugin wants to hear it."""
+        """`others`: what everybody is called but this person. `keeps_sound`: whether a plugin wants to hear it.
+        `account`: who pays for putting a person's words into text."""
         self.open: dict[int, Utterance] = {}
         self._floor = floor
         self._transcriber = transcriber
@@ -79,10 +82,15 @@ class Hearing:
         self._caption = caption
         self._others = others
         self._keeps_sound = keeps_sound
+        self._account = account
         self._tasks = Tasks()
 
     def event(self, event: SpeechEvent, names: Mapping[int, str]) -> None:
         """What one person did; `names` are what people are called."""
+        with paying(self._account(event.person_id)):
+            self._event(event, names)
+
+    def _event(self, event: SpeechEvent, names: Mapping[int, str]) -> None:
         match event:
             case SpeechStarted() | SpeechResumed():
                 self._begins(event, names.get(event.person_id, ""))
@@ -98,7 +106,8 @@ class Hearing:
     def check(self, person_id: int) -> None:
         """Find out what somebody says who goes on without a word."""
         if (utterance := self.open.get(person_id)) is not None:
-            self._settle(utterance, is_check=True)
+            with paying(self._account(person_id)):
+                self._settle(utterance, is_check=True)
 
     def take(self, person_id: int) -> Utterance | None:
         """The turn of a person is over, or void."""

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from bot.domain.answer import Usage
 from bot.domain.role import Role
 from bot.domain.voice_session import Speculation, TurnTimings
+from bot.tally import Figure, tell
 
 _TIMINGS_KEPT = 50
 _LAGS_KEPT = 100
@@ -73,6 +74,9 @@ class Measures:
         every = [value for field in fields(timings) if (value := getattr(timings, field.name)) is not None]
         if known == sorted(known) and all(value >= 0 for value in every):
             self.timings.append(timings)
+            for field in fields(timings):
+                if (seconds := getattr(timings, field.name)) is not None:
+                    tell(Figure.VOICE_SECONDS, seconds, field.name)
 
     def used(self, usages: Iterable[Usage]) -> None:
         """Sums per model."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from bot.domain.conversation import ConversationKey, PlaceSettings
+from bot.domain.money import Account
 from bot.domain.occasion import Occasion, Surface
 from bot.locales.catalogue import Catalogue, catalogue
 from bot.pipeline.crew import Crew
@@ -38,6 +39,10 @@ class Place:
     def occasion(self, asker_id: int | None = None) -> Occasion:
         """Something that is said here, of no job."""
         return self.crew.occasion("", Surface.VOICE, key=self.key, asker_id=asker_id, locale=self.locale)
+
+    def account(self, person_id: int | None = None) -> Account:
+        """Who pays for what is heard and said here outside of answers: the person who speaks, and the server."""
+        return Account(person_id=person_id, server_id=self.key.server_id)
 
     @property
     def one_moment(self) -> str:

@@ -8,6 +8,7 @@ from itertools import count
 
 from bot.domain.answer import Usage
 from bot.domain.errors import ProviderError
+from bot.domain.money import paying
 from bot.pipeline.speaking import voiced
 from bot.services.voice.means import Means
 from bot.services.voice.place import Place
@@ -57,7 +58,8 @@ class Remarks:
     def say(self, text: str, *, while_waiting: Callable[[], bool] = lambda: True) -> None:
         """As soon as nobody talks, unless that takes too long or `while_waiting` ends."""
         self.cut()
-        self._saying = self._tasks.spawn(self._say(text[:_LONGEST_REMARK], while_waiting), name="a remark")
+        with paying(self._place.account()):
+            self._saying = self._tasks.spawn(self._say(text[:_LONGEST_REMARK], while_waiting), name="a remark")
 
     def cut(self) -> bool:
         """Say no more of it; True when something was being said."""

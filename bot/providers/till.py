@@ -1,0 +1,139 @@
+"""Where a paid call is paid: money is held back before it and settled after it, whatever becomes of it."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from bot.domain.answer import Usage
+from bot.domain.errors import BudgetError, ProviderCategory, ProviderError
+from bot.domain.role import Role
+from bot.domain.sentence import sentence
+from bot.providers.prices import PriceList, Quantity
+
+# What these speak of was refused before anything was done, and no vendor bills a refusal.
+_FREE_OF_CHARGE = frozenset(
+    {
+        ProviderCategory.RATE,
+        ProviderCategory.QUOTA,
+        ProviderCategory.AUTH,
+        ProviderCategory.GONE,
+        ProviderCategory.BAD_REQUEST,
+        ProviderCategory.TOO_LARGE,
+        ProviderCategory.WRONG_ADDRESS,
+    }
+)
+_REFUSED_BY_STATUS = ("server_error", "overloaded")
+_BYTES_PER_TOKEN = 2
+_TOKENS_BESIDES = 32
+_SECONDS_PER_LETTER = 0.1
+_SECONDS_PER_SIGN = 0.35
+
+
+def most_tokens(*texts: str) -> int:
+    """No tokeniser of today makes more tokens of these texts, marks of messages included."""
+    return sum(len(text.encode("utf-8", "replace")) for text in texts) // _BYTES_PER_TOKEN + _TOKENS_BESIDES
+
+
+def most_seconds(text: str) -> float:
+    """Nobody takes longer to say this, at the usual speed."""
+    return 1.0 + sum(_SECONDS_PER_LETTER if letter.isascii() else _SECONDS_PER_SIGN for letter in text)
+
+
+class Payment(Protocol):
+    """Money that is held back for one call. Exactly one of these ends it."""
+
+    async def settle(self, usd: float | None) -> None:
+        """What it cost; None: not known, so all of it."""
+        ...
+
+    async def release(self) -> None:
+        """It cost nothing."""
+        ...
+
+    async def presume(self) -> None:
+        """What became of it is not known: all of it."""
+        ...
+
+
+class Purse(Protocol):
+    """Whoever keeps the money. Raises BudgetError where there is none for this, MemoryFault."""
+
+    async def reserve(self, *, role: Role, model: str, usd: float) -> Payment: ...
+
+
+class Bill:
+    """One call while it is made; `settle` says what it used."""
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.has_begun = False
+
+    def begun(self) -> None:
+        """Something came, so it will be billed whatever comes next."""
+        self.has_begun = True
+
+    def settle(self, usage: Usage) -> None:
+        """What it used."""
+        self.usage = usage
+
+
+class Till:
+    """Pays the calls of one role out of a purse; without a purse nothing is held back, as in tests of adapters."""
+
+    def __init__(self, prices: PriceList, purse: Purse | None) -> None:
+        self.prices = prices
+        self._purse = purse
+
+    @asynccontextmanager
+    async def paying(self, role: Role, model: str, most: Quantity) -> AsyncGenerator[Bill]:
+        """Around one call that uses `most` at the dearest. Raises BudgetError, before anything is paid."""
+        bill = Bill()
+        if self._purse is None:
+            yield bill
+            return
+        usd = self.prices.cost_usd(model, most)
+        if usd is None:
+            raise _no_price(role, model)
+        payment = await self._purse.reserve(role=role, model=model, usd=usd)
+        try:
+            yield bill
+        except ProviderError as error:
+            if bill.usage is not None:
+                await payment.settle(_cost(bill.usage, most))
+            elif bill.has_begun or not _is_free(error):
+                await payment.presume()
+            else:
+                await payment.release()
+            raise
+        except BaseException:
+            if bill.usage is not None:
+                await payment.settle(_cost(bill.usage, most))
+            else:
+                await payment.presume()
+            raise
+        await payment.settle(_cost(bill.usage, most))
+
+
+def _cost(usage: Usage | None, most: Quantity) -> float | None:
+    """None where the server did not say how many tokens it used."""
+    if usage is None or (most.input_tokens > 0 and usage.input_tokens == 0):
+        return None
+    return usage.cost_usd
+
+
+def _is_free(error: ProviderError) -> bool:
+    if error.category in _FREE_OF_CHARGE:
+        return True
+    return error.code in _REFUSED_BY_STATUS or error.never_sent
+
+
+def _no_price(role: Role, model: str) -> BudgetError:
+    return BudgetError(
+        "no_price",
+        sentence(
+            "{role}: the price of the model {model} is not known, so it is not used. Whoever runs this bot can name it "
+            "in budget.prices or budget.allow_unpriced.",
+            role=role,
+            model=model,
+        ),
+    )

@@ -1,0 +1,65 @@
+"""Pays calls out of the ledger, for whoever the work is done for."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from bot.domain.errors import MemoryFault
+from bot.domain.money import PAYING
+from bot.domain.role import Role
+from bot.jobs.bookings import Booking
+from bot.jobs.ledger import Ledger
+from bot.providers.till import Payment
+
+log = logging.getLogger(__name__)
+
+
+class LedgerPurse:
+    """A Purse."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def reserve(self, *, role: Role, model: str, usd: float) -> Payment:
+        booking = await self._ledger.reserve(PAYING.get(), role=role.value, model=model, usd=usd)
+        return _Booked(self._ledger, booking)
+
+
+class LatePurse:
+    """A Purse whose ledger is opened by the first call that costs something. `open_ledger` may raise MemoryFault."""
+
+    def __init__(self, open_ledger: Callable[[], Awaitable[Ledger]]) -> None:
+        self._open_ledger = open_ledger
+        self._opening = asyncio.Lock()
+        self._purse: LedgerPurse | None = None
+
+    async def reserve(self, *, role: Role, model: str, usd: float) -> Payment:
+        async with self._opening:
+            if self._purse is None:
+                self._purse = LedgerPurse(await self._open_ledger())
+        return await self._purse.reserve(role=role, model=model, usd=usd)
+
+
+class _Booked:
+    """A Payment. Where the ledger cannot be written now, the booking stays open and is closed at its most later: the
+    call was made, and what it gave must not be lost for that."""
+
+    def __init__(self, ledger: Ledger, booking: Booking) -> None:
+        self._ledger = ledger
+        self._booking = booking
+
+    async def settle(self, usd: float | None) -> None:
+        await _later(self._ledger.settle(self._booking, usd))
+
+    async def release(self) -> None:
+        await _later(self._ledger.release(self._booking))
+
+    async def presume(self) -> None:
+        await _later(self._ledger.presume(self._booking))
+
+
+async def _later(closing: Awaitable[None]) -> None:
+    try:
+        await closing
+    except MemoryFault as fault:
+        log.warning("a call is booked at its most, later: %s", fault.code)
