@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import discord
 
 from bot.discord_io.identity import ref_of
+from bot.discord_io.outbox import VOICE as VOICE_PART
+from bot.discord_io.outbox import Outbox
 from bot.discord_io.patience import patiently
-from bot.discord_io.permissions import FILES, SEND, VOICE
+from bot.discord_io.permissions import FILES, READ, SEND, VOICE
 from bot.discord_io.posting import NO_MENTIONS, OutgoingFile
 from bot.discord_io.voice_message import NOT_ALLOWED, send_voice_message
 from bot.discord_io.wall import UNKNOWN_MESSAGE, lacking, missing_permission
@@ -21,6 +23,7 @@ Sent = TypeVar("Sent")
 
 LONG_JOB_SECONDS = 300.0
 _INVALID_FORM = 50035
+_MESSAGES_LOOKED_AT = 50
 _NO_HISTORY = 160002
 
 
@@ -49,6 +52,7 @@ class ChannelPlace:
         self._reply_to = reply_to
         self._posts = 0 if shown is None else 1
         self._shown = shown
+        self.outbox: Outbox | None = None
 
     @property
     def may_attach(self) -> bool:
@@ -80,8 +84,21 @@ class ChannelPlace:
         return self._shown
 
     async def append(self, content: str, view: discord.ui.View | None, files: Sequence[OutgoingFile]) -> MessageRef:
-        """Post a further message."""
-        return ref_of(await self._post(content, view, files, None))
+        """Post a further message, unless an earlier process did."""
+        outbox, part = self.outbox, str(self._posts)
+        if outbox is None:
+            return ref_of(await self._post(content, view, files, None))
+        sent = outbox.sent(part)
+        if sent is None and outbox.may_be_sent(part):
+            sent = await self._find(lambda message: message.content == content.strip())
+        if sent is not None:
+            await self._edit(sent, content, view, files)
+            self._posts += 1
+        else:
+            await outbox.begin(part)
+            sent = ref_of(await self._post(content, view, files, None))
+        await outbox.done(part, sent)
+        return sent
 
     async def speak(self, clip: VoiceClip, reply_to: MessageRef | None) -> MessageRef | None:
         """Post a voice message; None where there may be none."""
@@ -98,12 +115,34 @@ class ChannelPlace:
 
         if lacking(self.where, VOICE):
             return None
+        outbox = self.outbox
+        if outbox is not None:
+            sent = outbox.sent(VOICE_PART)
+            if sent is None and outbox.may_be_sent(VOICE_PART):
+                sent = await self._find(lambda message: message.flags.voice)
+            if sent is not None:
+                await outbox.done(VOICE_PART, sent)
+                return sent
+            await outbox.begin(VOICE_PART)
         try:
-            return await patiently(lambda: self._replying(send, reply_to))
+            ref = await patiently(lambda: self._replying(send, reply_to))
         except discord.HTTPException as error:
             if error.code not in NOT_ALLOWED:
                 raise
             return None
+        if outbox is not None:
+            await outbox.done(VOICE_PART, ref)
+        return ref
+
+    async def _find(self, is_it: Callable[[discord.Message], bool]) -> MessageRef | None:
+        """A message of ours below the one of the job; None where there is none, or the history may not be read."""
+        if self._shown is None or self._client.user is None or lacking(self.where, READ):
+            return None
+        after = discord.Object(self._shown.message_id)
+        async for message in self.where.history(after=after, limit=_MESSAGES_LOOKED_AT):
+            if message.author.id == self._client.user.id and is_it(message):
+                return ref_of(message)
+        return None
 
     @property
     def _is_silent(self) -> bool:

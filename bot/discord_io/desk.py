@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import discord
@@ -13,22 +14,31 @@ from bot.config import JobSettings
 from bot.discord_io.buttons import answer_view, cancel_view
 from bot.discord_io.delivery import deliver
 from bot.discord_io.exports import exports, pictures, spoken_lines, timeline_line, transcripts
+from bot.discord_io.interaction_place import ANSWERED_FOR_SECONDS
+from bot.discord_io.outbox import Outbox
 from bot.discord_io.pace import Pace
 from bot.discord_io.progress import JobMessage
-from bot.discord_io.surface import RestoredSurface, Surface
+from bot.discord_io.quotes import Quotes
+from bot.discord_io.sealed import Seal
+from bot.discord_io.servers import is_ours
+from bot.discord_io.surface import InteractionSurface, RestoredSurface, Surface
 from bot.discord_io.telling import unforeseen
+from bot.discord_io.tool_consent import offer_calls
 from bot.domain.ask import Ask, AskKind
 from bot.domain.clock import clock_time
 from bot.domain.conversation import MessageRef, PlaceSettings, SpeakWhen
 from bot.domain.errors import BotError, DeliveryError, QuotaError
+from bot.domain.quote import Consent
 from bot.domain.sentence import sentence
 from bot.domain.timeline import Notice
 from bot.jobs.intake import Accepted, Intake
 from bot.locales import Catalogue, catalogue
 from bot.memory.store import Memory
 from bot.pipeline.together import together
-from bot.services.chat import ChatService, Done
+from bot.services.chat import Done
 from bot.services.turnstile import Turnstile
+from bot.services.works import Elsewhere, Works
+from bot.tally import Figure, tell
 from bot.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -38,6 +48,7 @@ _STALE = timedelta(hours=1)
 _LAST_WORD_SECONDS = 4.0
 _SPEAKABLE = (AskKind.ASK, AskKind.SUMMARIZE)
 _DELETIONS_KEPT = 500
+_OVERDUE_SECONDS = 60.0
 
 Afterwards = Callable[[], Awaitable[object]]
 
@@ -48,7 +59,6 @@ class _Job:
     `is_withdrawn`: nothing may be kept of it; `afterwards`: what is done when it has ended, whatever came of it."""
 
     ask: Ask
-    keeps: bool = True
     notes: tuple[Notice, ...] = ()
     task: "asyncio.Task[None] | None" = None
     stopped_by_hand: bool = False
@@ -60,31 +70,50 @@ class Desk:
     """Takes questions, serves them in turn, and answers each exactly once."""
 
     def __init__(
-        self, chat: ChatService, memory: Memory, intake: Intake, settings: JobSettings, *, tasks: Tasks
+        self,
+        works: Works,
+        memory: Memory,
+        intake: Intake,
+        settings: JobSettings,
+        *,
+        tasks: Tasks,
+        seal: Seal,
+        others: Elsewhere | None = None,
     ) -> None:
-        self._chat = chat
+        self._seal = seal
+        self._works = works
+        self._others = others
         self._memory = memory
         self._intake = intake
         self._settings = settings
         self._tasks = tasks
         self._turnstile = Turnstile(
             at_once=settings.max_running,
+            per_server=settings.max_running_per_server,
             per_person=settings.max_running_per_person,
             most_waiting=settings.max_waiting,
+            most_waiting_per_person=settings.max_waiting_per_person,
         )
         self._pace = Pace()
+        self._quotes = Quotes()
         self._jobs: dict[str, _Job] = {}
+        self._turns: dict[str, float] = {}
         self._deleted: deque[MessageRef] = deque(maxlen=_DELETIONS_KEPT)
         self._is_closing = False
 
     def close(self) -> None:
         """Begin nothing new; what is asked from now on is kept for the next process."""
         self._is_closing = True
+        self._quotes.close()
 
     def asker_of(self, job_id: str) -> int | None:
         """Who asked what is being worked on; None when it is not."""
         job = self._jobs.get(job_id)
         return None if job is None else job.ask.asker_id
+
+    def decide(self, job_id: str, consent: Consent) -> None:
+        """What its asker said to the cost of a question. Raises BotError where none is waited for."""
+        self._quotes.decide(job_id, consent)
 
     async def finished(self, job_id: str) -> None:
         """Wait until nothing more is posted for a question."""
@@ -104,6 +133,11 @@ class Desk:
         """What waits and what is worked on."""
         return tuple(job.ask for job in self._jobs.values())
 
+    def overdue(self) -> int:
+        """How many are still worked on though their time is over: they cannot be ended."""
+        since = time.monotonic() - self._settings.max_seconds - _OVERDUE_SECONDS
+        return sum(began < since for began in self._turns.values())
+
     def withdraw(self, messages: Iterable[MessageRef]) -> None:
         """Messages that were deleted: what they ask, and is still on its way to the desk, is not taken."""
         self._deleted.extend(messages)
@@ -114,14 +148,20 @@ class Desk:
             if which(job.ask):
                 job.afterwards.append(work)
 
+    async def elsewhere(self) -> tuple[Ask, ...]:
+        """What waits and what is worked on for other processes that are connected to Discord."""
+        return () if self._others is None else await self._others.elsewhere()
+
     async def stop(self, which: Callable[[Ask], bool]) -> None:
-        """Those in flight end here, and keep nothing after this returns."""
+        """Those in flight end here, and keep nothing after this returns; those of other processes as well."""
         jobs = [job for job in self._jobs.values() if which(job.ask)]
         for job in jobs:
             job.is_withdrawn = True
         tasks = [job.task for job in jobs if job.task is not None and self.cancel(job.ask.job_id)]
         if tasks:
             await asyncio.wait(tasks)
+        if self._others is not None:
+            await self._others.stop(which)
 
     async def take(
         self,
@@ -131,23 +171,19 @@ class Desk:
         place: PlaceSettings,
         notes: tuple[Notice, ...] = (),
         reply_to: MessageRef | None = None,
-        keeps: bool = True,
     ) -> None:
-        """Begin to work on a question; what comes of it appears on `surface`, with `notes` below it.
-
-        `keeps` False: it is not gone on with after a restart, because it could not be answered in private then.
-        Asked twice, as when an event is repeated, it is answered once.
+        """Begin to work on a question; what comes of it appears on `surface`, with `notes` below it. After a restart it
+        is gone on with. Asked twice, as when an event is repeated, it is answered once.
         """
-        if self._is_closing and not keeps:
-            raise BotError("restarting", "I am being restarted. Ask again in a minute.")
         if ask.job_id in self._jobs:
             return
         if ask.source in self._deleted:
             raise _withdrawn()
-        job = _Job(ask=ask, keeps=keeps, notes=notes)
+        job = _Job(ask=ask, notes=notes)
         self._jobs[ask.job_id] = job
         try:
-            if keeps and not await self._intake.accept(ask, reply_to=reply_to):
+            token = surface.sealed(self._seal)
+            if not await self._intake.accept(ask, reply_to=reply_to, token=token):
                 del self._jobs[ask.job_id]
                 return
         except BaseException:
@@ -157,23 +193,37 @@ class Desk:
             del self._jobs[ask.job_id]
             await self._last_word(job, surface, catalogue(ask.locale))
             return
+        surface.note_in(Outbox(self._intake, ask.job_id))
         self._begin(job, surface, place)
 
     async def resume(self, client: discord.Client) -> int:
         """Go on with what an earlier process left, not with what this one was asked meanwhile; returns how many."""
         ours = set(self._jobs)
-        left = [one for one in await self._intake.unfinished() if one.ask.job_id not in ours | self._jobs.keys()]
+        unfinished = [one for one in await self._intake.unfinished() if is_ours(client, one.ask.key.server_id)]
+        left = [one for one in unfinished if one.ask.job_id not in ours | self._jobs.keys()]
         for accepted in left:
             channel = client.get_channel(accepted.ask.key.channel_id)
             parent_id = channel.parent_id if isinstance(channel, discord.Thread) else accepted.ask.key.channel_id
             place = await self._memory.settings_for(accepted.ask.key.server_id, parent_id)
             job = _Job(ask=accepted.ask)
             self._jobs[accepted.ask.job_id] = job
-            self._begin(job, self._restored(client, accepted), place)
+            surface = self._restored(client, accepted)
+            surface.note_in(Outbox(self._intake, accepted.ask.job_id, accepted.posts))
+            self._begin(job, surface, place)
         return len(left)
 
     def _restored(self, client: discord.Client, accepted: Accepted) -> Surface:
+        """Where it was asked by an interaction, that is answered while it can be, or where nobody else may see it."""
         ask = accepted.ask
+        opened = None if accepted.token is None else self._seal.open(accepted.token, client)
+        if opened is not None and (ask.is_private or opened.seconds_old < ANSWERED_FOR_SECONDS):
+            return InteractionSurface(
+                opened.interaction,
+                job_id=ask.job_id,
+                words=catalogue(ask.locale),
+                ephemeral=opened.ephemeral,
+                seconds_old=opened.seconds_old,
+            )
         return RestoredSurface(
             client.get_partial_messageable(ask.key.channel_id, guild_id=ask.key.server_id),
             client=client,
@@ -192,9 +242,13 @@ class Desk:
         """All that may happen to a question ends here, with a word to the person."""
         ask, words = job.ask, catalogue(job.ask.locale)
         try:
-            attempts = await self._intake.claimed(ask.job_id) if job.keeps else 1
+            attempts = await self._intake.claimed(ask.job_id)
             self._check_still_wanted(ask, 0 if job.is_withdrawn else attempts)
             done = await self._work(job, surface, words, place)
+            while done.quote is not None:
+                consent = await self._quotes.agreed(job.ask, done.quote, surface, words)
+                job.ask = replace(job.ask, consent=consent)
+                done = await self._work(job, surface, words, place)
             await self._hand_over(job, done, surface, place)
         except asyncio.CancelledError:
             await self._last_word(job, surface, words)
@@ -211,8 +265,7 @@ class Desk:
         finally:
             for work in job.afterwards:
                 await work()
-        if job.keeps:
-            await self._intake.finished(ask.job_id)
+        await self._intake.finished(ask.job_id)
 
     def _check_still_wanted(self, ask: Ask, attempts: int) -> None:
         """A question that was deleted, or interrupted too often or too long ago, is closed with a word."""
@@ -233,22 +286,26 @@ class Desk:
         return done
 
     async def _in_turn(self, ask: Ask, message: JobMessage, place: PlaceSettings) -> Done:
-        async with self._turnstile.turn(ask.asker_id, message.waiting):
+        came = time.monotonic()
+        async with self._turnstile.turn(ask.asker_id, message.waiting, server_id=ask.key.server_id):
+            began = self._turns[ask.job_id] = time.monotonic()
+            tell(Figure.QUEUE_WAIT_SECONDS, began - came)
             try:
                 async with asyncio.timeout(self._settings.max_seconds):
-                    return await self._chat.serve(ask, place, message)
+                    return await self._works.serve(ask, place, message)
             except TimeoutError as error:
                 limit = clock_time(self._settings.max_seconds)
                 raise BotError(
                     "job_too_long",
                     sentence("This took longer than {limit} and was stopped. Try a shorter clip.", limit=limit),
                 ) from error
+            finally:
+                self._turns.pop(ask.job_id, None)
 
     async def _show(self, job: _Job, message: JobMessage) -> None:
         shown = await message.open()
         await self._memory.add_reply(_turn_shown(job.ask), shown)  # people reply before an answer is at its end
-        if job.keeps:
-            await self._intake.showed(job.ask.job_id, shown)
+        await self._intake.showed(job.ask.job_id, shown)
 
     async def _hand_over(self, job: _Job, done: Done, surface: Surface, place: PlaceSettings) -> None:
         """Put what was done where it was asked for."""
@@ -281,24 +338,29 @@ class Desk:
                 )
         for ref in refs:
             await self._memory.add_reply(_turn_shown(ask), ref)
+        await offer_calls(
+            done.wanted,
+            surface=surface,
+            words=words,
+            asker_id=ask.asker_id,
+            carry_out=lambda call: self._works.carry_out(call, ask),
+        )
 
     async def _last_word(self, job: _Job, surface: Surface, words: Catalogue) -> None:
         """Said while the task is being cancelled or the bot is closing, so within a limit."""
         try:
             async with asyncio.timeout(_LAST_WORD_SECONDS):
                 if job.stopped_by_hand:
-                    if job.keeps:
-                        await self._intake.finished(job.ask.job_id)
+                    await self._intake.finished(job.ask.job_id)
                     await surface.finish(words("Stopped. Nothing more is spent on this."))
-                elif job.keeps:
+                else:
                     shown = await surface.show(words("I am being restarted and will go on with this in a moment."))
                     await self._intake.showed(job.ask.job_id, shown)
-                else:
-                    await surface.finish(words("I am being restarted. Ask again in a minute."))
         except (TimeoutError, BotError) as error:
             log.info("job %s: no last word: %s", job.ask.job_id, type(error).__name__)
 
     async def _tell(self, surface: Surface, error: BotError) -> None:
+        tell(Figure.REFUSALS, label=error.code)
         said = error.public
         if isinstance(error, QuotaError) and error.resets_at is not None:
             at = f"<t:{int(error.resets_at.timestamp())}:R>"

@@ -8,6 +8,7 @@ import discord
 
 from bot.discord_io.channel_place import LONG_JOB_SECONDS, ChannelPlace
 from bot.discord_io.identity import ref_of
+from bot.discord_io.outbox import Outbox
 from bot.discord_io.patience import patiently
 from bot.discord_io.posting import NO_MENTIONS, OutgoingFile
 from bot.domain.conversation import MessageRef
@@ -20,7 +21,9 @@ log = logging.getLogger(__name__)
 Answer = discord.InteractionMessage | discord.WebhookMessage
 Channel = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread | discord.DMChannel
 
-_LEAVES_AFTER_SECONDS = 14 * 60.0  # the token lives for 15 minutes
+ANSWERED_FOR_SECONDS = 14 * 60.0
+"""How long an interaction is answered itself; its token lives for 15 minutes."""
+
 _DEAD_TOKEN = frozenset({10015, 10062, 50027})
 _UNAUTHORISED = 401
 
@@ -29,7 +32,8 @@ class InteractionPlace:
     """Edits the deferred response. Before the token ends, or when it is refused, it goes on as an ordinary message.
 
     That message stands in the same channel where everybody may see the answer and the bot has access, else in the
-    person's direct messages. Where it is refused as well, the token is all there is.
+    person's direct messages. Where it is refused as well, the token is all there is. `began` is when the interaction
+    came, by the clock; None: now.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class InteractionPlace:
         words: Catalogue,
         ephemeral: bool,
         clock: Callable[[], float],
+        began: float | None = None,
     ) -> None:
         self.where = interaction.channel
         self._interaction = interaction
@@ -47,7 +52,9 @@ class InteractionPlace:
         self._words = words
         self._ephemeral = ephemeral
         self._clock = clock
-        self._began = clock()
+        self._began = clock() if began is None else began
+        self._further = 0
+        self.outbox: Outbox | None = None
         self._message: discord.InteractionMessage | discord.WebhookMessage | None = None
         self._elsewhere: ChannelPlace | None = None
         self._has_to_stay = False
@@ -98,14 +105,26 @@ class InteractionPlace:
         return await self._send(here, content, view, files or (), is_further=False)
 
     async def append(self, content: str, view: discord.ui.View | None, files: Sequence[OutgoingFile]) -> MessageRef:
-        """Post a further message."""
+        """Post a further message, unless an earlier process did."""
         if self._elsewhere is not None:
             return await self._elsewhere.append(content, view, files)
+        outbox = self.outbox
+        self._further += 1
+        part = str(self._further)
+        sent = None if outbox is None else outbox.sent(part)
 
         async def here() -> Answer:
-            return await self._follow_up(content, view, files)
+            if sent is None:
+                return await self._follow_up(content, view, files)
+            edited, message_id = _edited(content, view, files), sent.message_id
+            return await patiently(lambda: self._interaction.followup.edit_message(message_id, **edited))
 
-        return await self._send(here, content, view, files, is_further=True)
+        if outbox is not None and sent is None:
+            await outbox.begin(part)
+        ref = await self._send(here, content, view, files, is_further=True)
+        if outbox is not None:
+            await outbox.done(part, ref)
+        return ref
 
     async def speak(self, clip: VoiceClip, reply_to: MessageRef | None) -> MessageRef | None:
         """Post a voice message; None where there may be none. A token cannot send one, so it goes to the channel."""
@@ -131,7 +150,7 @@ class InteractionPlace:
         return self.where if (self._interaction.context.dm_channel if self._is_direct else is_at_home) else None
 
     def _place(self, channel: Channel, reply_to: MessageRef | None) -> ChannelPlace:
-        return ChannelPlace(
+        place = ChannelPlace(
             channel,
             client=self._interaction.client,
             job_id=self._job_id,
@@ -139,6 +158,8 @@ class InteractionPlace:
             began=self._began,
             reply_to=reply_to,
         )
+        place.outbox = self.outbox
+        return place
 
     async def _follow_up(
         self, content: str, view: discord.ui.View | None, files: Sequence[OutgoingFile]
@@ -168,7 +189,7 @@ class InteractionPlace:
         *,
         is_further: bool,
     ) -> MessageRef:
-        if self._clock() - self._began >= _LEAVES_AFTER_SECONDS:
+        if self._clock() - self._began >= ANSWERED_FOR_SECONDS:
             moved = await self._move(content, view, files, is_further=is_further)
             if moved is not None:
                 return moved

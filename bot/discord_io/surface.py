@@ -13,8 +13,12 @@ import discord
 from bot.discord_io.channel_place import ChannelPlace
 from bot.discord_io.identity import ref_of
 from bot.discord_io.interaction_place import InteractionPlace
+from bot.discord_io.outbox import Outbox
+from bot.discord_io.parts import first
 from bot.discord_io.permissions import REACT
 from bot.discord_io.posting import OutgoingFile, pack
+from bot.discord_io.safe_text import plain
+from bot.discord_io.sealed import Seal
 from bot.discord_io.wall import NO_PERMISSION, TOO_LARGE, UNKNOWN_MESSAGE, lacking, wall
 from bot.domain.conversation import MessageRef
 from bot.domain.errors import DeliveryError
@@ -29,10 +33,13 @@ log = logging.getLogger(__name__)
 View = discord.ui.View | None
 
 _REFUSED = "❌"
+_LONGEST_FAILURE = 1_800
 
 
 class Place(Protocol):
     """Where messages go; discord.py's errors pass through."""
+
+    outbox: Outbox | None
 
     @property
     def where(self) -> object: ...
@@ -66,6 +73,14 @@ class Surface:
         self._is_finished = False
         self._last: MessageRef | None = None
         self._busy = asyncio.Lock()
+
+    def note_in(self, outbox: Outbox) -> None:
+        """What is sent is noted there from now on."""
+        self._place.outbox = outbox
+
+    def sealed(self, seal: Seal) -> bytes | None:
+        """What it takes to go on here after a restart; None: the place in the channel is enough."""
+        return None
 
     @property
     def can_attach(self) -> bool:
@@ -121,7 +136,7 @@ class Surface:
     async def fail(self, sentence: str) -> MessageRef:
         """What went wrong, instead of the progress; below the answer when there is one already."""
         job = self._words("Job {job}", job=self._job_id)
-        content = f"⚠️ {self._words.of(sentence)}\n-# {job}"
+        content = f"⚠️ {first(plain(self._words.of(sentence)), _LONGEST_FAILURE)}\n-# {job}"
         return await (self.add(content) if self._is_finished else self.finish(content))
 
     @asynccontextmanager
@@ -190,7 +205,7 @@ class MessageSurface(Surface):
 class InteractionSurface(Surface):
     """Fills the deferred response of a command, button or modal; `ephemeral` as it was deferred.
 
-    Made when the interaction arrives: the life of its token is counted from here.
+    The life of its token is counted from here, where the interaction is not `seconds_old` already.
     """
 
     def __init__(
@@ -200,10 +215,18 @@ class InteractionSurface(Surface):
         job_id: str,
         words: Catalogue,
         ephemeral: bool = False,
+        seconds_old: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        place = InteractionPlace(interaction, job_id=job_id, words=words, ephemeral=ephemeral, clock=clock)
+        began = clock() - seconds_old
+        place = InteractionPlace(interaction, job_id=job_id, words=words, ephemeral=ephemeral, clock=clock, began=began)
         super().__init__(place, job_id=job_id, words=words)
+        self._interaction = interaction
+        self._ephemeral = ephemeral
+
+    def sealed(self, seal: Seal) -> bytes:
+        """The interaction, to be answered by a later process."""
+        return seal.close(self._interaction, ephemeral=self._ephemeral)
 
 
 class RestoredSurface(Surface):

@@ -65,12 +65,21 @@ class ToolResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WantedCall:
+    """A call that a model asks for and only the person who asked may agree to. `arguments` is one JSON object."""
+
+    tool: str
+    arguments: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """What goes to a chat model: our rules, the evidence (untrusted, already fenced) and the question.
 
     `frames` is empty unless the mode is direct. `timeline` is the evidence as values, for models that extract; None
     when the question is about no clip. Times that stand in `quotable` may be cited besides those of the timeline.
-    `results` is what was called for in this answer so far, in order; `may_call` False: no more of it.
+    `results` is what was called for in this answer so far, in order; `may_call` False: no more of it. `step` names the
+    request within its job: a job that is gone on with after a crash gives the same request the same name.
     """
 
     rules: str
@@ -83,6 +92,7 @@ class Prompt:
     tools: tuple[Tool, ...] = ()
     results: tuple[ToolResult, ...] = ()
     may_call: bool = True
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.database.codec import read_ask, to_json
 from bot.database.tables import AskRow
+from bot.database.unfinished import drop
 from bot.domain.ask import Ask
 from bot.domain.conversation import MessageRef
 
@@ -21,6 +22,7 @@ async def blank(session: AsyncSession, which: ColumnElement[bool], now: datetime
         .where(which)
         .values(
             ask=None,
+            token=None,
             asker_id=None,
             channel_id=None,
             shown_channel_id=None,
@@ -31,7 +33,9 @@ async def blank(session: AsyncSession, which: ColumnElement[bool], now: datetime
         )
         .returning(AskRow.job_id)
     )
-    return set(gone)
+    jobs = set(gone)
+    await drop(session, jobs)
+    return jobs
 
 
 async def about(session: AsyncSession, is_about: Callable[[Ask], bool]) -> set[str]:

@@ -61,7 +61,7 @@ async def answer(
 
     Raises ProviderError when no word came. What broke after the first word is kept, with a notice.
     """
-    prompt = await crew.hooks.edit(Specs.edit_prompt, prompt, run.occasion)
+    prompt = await crew.hooks.edit(Specs.edit_prompt, replace(prompt, step="answer"), run.occasion)
     checker = CitationFilter(
         prompt.timeline,
         quotable=f"{prompt.question.text} {prompt.quotable}",
@@ -123,7 +123,8 @@ def _note_finish(run: Run, reason: FinishReason) -> None:
 async def _take_notes(run: Run, crew: Crew, parts: list[Prompt]) -> list[str]:
     """Notes on all parts at once, in their order; a part that fails leaves an empty note and a notice."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_note(run, crew, part)) for part in parts]
+        steps = (replace(part, step=f"notes {number}") for number, part in enumerate(parts))
+        tasks = [group.create_task(_note(run, crew, step)) for step in steps]
     notes = [task.result() for task in tasks]
     if not all(notes):
         run.notice(notices.TIMELINE_SHORTENED)

@@ -1,0 +1,222 @@
+"""Paid calls whose results are kept until their job has ended: after a crash none of them is made again."""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any, Protocol
+
+from pydantic import TypeAdapter
+
+from bot.database.codec import read_notices, to_json
+from bot.domain.answer import Prompt, ToolCall, Usage
+from bot.domain.media import AudioChunk
+from bot.domain.money import PAYING
+from bot.domain.role import Role
+from bot.domain.speech import Transcript
+from bot.domain.timeline import Caption, Notice
+from bot.pipeline.crew import Crew
+from bot.providers.base import (
+    AnswerDelta,
+    AnswerEnd,
+    CaptionBatch,
+    Captioner,
+    CaptionRequest,
+    ChatModel,
+    FinishReason,
+    SpeechEnd,
+    SpeechRequest,
+    Synthesizer,
+    Transcriber,
+    TranscriptPiece,
+    TranscriptRequest,
+)
+from bot.providers.streams import closing
+
+_CAPTIONS = TypeAdapter(tuple[Caption, ...])
+_TRANSCRIPT = TypeAdapter(Transcript)
+_USAGES = TypeAdapter(tuple[Usage, ...])
+_USAGE = TypeAdapter(Usage)
+_CALL = TypeAdapter(ToolCall)
+
+
+class Results(Protocol):
+    """Where they are kept. Both raise MemoryFault."""
+
+    async def get(self, key: str) -> bytes | None: ...
+
+    async def put(self, job_id: str, key: str, value: bytes) -> None: ...
+
+
+def recorded(crew: Crew, results: Results) -> Crew:
+    """The crew, whose work for jobs that survive a crash is kept."""
+    models = {role: repr([(ref.provider, ref.model) for ref in refs]) for role, refs in crew.models.items()}
+    return replace(
+        crew,
+        captioner=_RecordedCaptioner(crew.captioner, results, models[Role.CAPTIONS]),
+        transcriber=_RecordedTranscriber(crew.transcriber, results, models[Role.TRANSCRIPTS]),
+        chat=_RecordedChatModel(crew.chat, results, models[Role.CHAT]),
+        synthesizer=_RecordedSynthesizer(crew.synthesizer, results, models[Role.SPEECH]),
+    )
+
+
+class _RecordedCaptioner:
+    """Frames are known by their bytes. What was known around them is not part of it: it depends on which of the calls
+    beside this one came back first."""
+
+    def __init__(self, captioner: Captioner, results: Results, models: str) -> None:
+        self._captioner = captioner
+        self._results = results
+        self._models = models
+
+    async def caption(self, request: CaptionRequest) -> CaptionBatch:
+        if not PAYING.get().is_durable:
+            return await self._captioner.caption(request)
+        frames = [(frame.at_seconds, hashlib.sha256(frame.jpeg).hexdigest()) for frame in request.frames]
+        key = _key(Role.CAPTIONS, self._models, frames, request.language, request.question, request.focus)
+        kept = await self._results.get(key)
+        if kept is not None:
+            fields = json.loads(kept)
+            return CaptionBatch(
+                captions=_CAPTIONS.validate_python(fields["captions"]),
+                usages=_USAGES.validate_python(fields["usages"]),
+                notices=_notices(fields["notices"]),
+            )
+        batch = await self._captioner.caption(request)
+        await self._results.put(PAYING.get().job_id, key, to_json(batch).encode())
+        return batch
+
+
+class _RecordedTranscriber:
+    """Sound is known by its samples, and its place in the clip."""
+
+    def __init__(self, transcriber: Transcriber, results: Results, models: str) -> None:
+        self._transcriber = transcriber
+        self._results = results
+        self._models = models
+
+    async def transcribe(self, request: TranscriptRequest) -> TranscriptPiece:
+        if not PAYING.get().is_durable:
+            return await self._transcriber.transcribe(request)
+        chunk = request.chunk
+        sound = (chunk.rate_hz, chunk.offset_seconds, hashlib.sha256(chunk.pcm).hexdigest())
+        key = _key(Role.TRANSCRIPTS, self._models, sound, request.language, request.keywords)
+        kept = await self._results.get(key)
+        if kept is not None:
+            fields = json.loads(kept)
+            return TranscriptPiece(
+                transcript=_TRANSCRIPT.validate_python(fields["transcript"]),
+                usages=_USAGES.validate_python(fields["usages"]),
+                notices=_notices(fields["notices"]),
+            )
+        piece = await self._transcriber.transcribe(request)
+        await self._results.put(PAYING.get().job_id, key, to_json(piece).encode())
+        return piece
+
+
+class _RecordedChatModel:
+    """A request that has a name in its job is known by that, the question and what was called for before: what is
+    remembered of the place may have changed meanwhile, and the answer that was paid for stands. Others are known by
+    all of their words."""
+
+    def __init__(self, chat: ChatModel, results: Results, models: str) -> None:
+        self._chat = chat
+        self._results = results
+        self._models = models
+
+    async def answer(self, prompt: Prompt) -> AsyncIterator[AnswerDelta | ToolCall | AnswerEnd | Notice]:
+        account = PAYING.get()
+        if not account.is_durable:
+            async with closing(self._chat.answer(prompt)) as items:
+                async for item in items:
+                    yield item
+            return
+        named = (prompt.step,) if prompt.step else (prompt.rules, prompt.evidence)
+        results = [(result.call.name, result.call.arguments, result.text, result.said) for result in prompt.results]
+        key = _key(Role.CHAT, self._models, account.job_id, named, prompt.question.text, results, prompt.may_call)
+        kept = await self._results.get(key)
+        if kept is not None:
+            for fields in json.loads(kept):
+                yield _read_item(fields)
+            return
+        told: list[object] = []
+        async with closing(self._chat.answer(prompt)) as items:
+            async for item in items:
+                told.append({_KINDS[type(item)]: json.loads(to_json(item))})
+                if isinstance(item, AnswerEnd):
+                    await self._results.put(account.job_id, key, json.dumps(told).encode())
+                yield item
+
+
+class _RecordedSynthesizer:
+    """A sentence is known by its words and how it is said."""
+
+    def __init__(self, synthesizer: Synthesizer, results: Results, models: str) -> None:
+        self._synthesizer = synthesizer
+        self._results = results
+        self._models = models
+
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioChunk | SpeechEnd | Notice]:
+        account = PAYING.get()
+        if not account.is_durable:
+            async with closing(self._synthesizer.speak(request)) as items:
+                async for item in items:
+                    yield item
+            return
+        key = _key(Role.SPEECH, self._models, account.job_id, request.text, request.voice, request.language)
+        kept = await self._results.get(key)
+        if kept is not None:
+            head, _, pcm = kept.partition(b"\n")
+            fields = json.loads(head)
+            for notice in _notices(fields["notices"]):
+                yield notice
+            yield AudioChunk(rate_hz=fields["rate_hz"], pcm=pcm)
+            yield SpeechEnd(usage=_USAGE.validate_python(fields["usage"]))
+            return
+        notices: list[Notice] = []
+        sound: list[AudioChunk] = []
+        async with closing(self._synthesizer.speak(request)) as items:
+            async for item in items:
+                match item:
+                    case AudioChunk():
+                        sound.append(item)
+                    case Notice():
+                        notices.append(item)
+                    case SpeechEnd():
+                        await self._results.put(account.job_id, key, _packed(notices, sound, item.usage))
+                yield item
+
+
+_KINDS: dict[type, str] = {AnswerDelta: "text", ToolCall: "call", AnswerEnd: "end", Notice: "notice"}
+
+
+def _read_item(fields: dict[str, Any]) -> AnswerDelta | ToolCall | AnswerEnd | Notice:
+    ((kind, value),) = fields.items()
+    match kind:
+        case "text":
+            return AnswerDelta(text=value["text"])
+        case "call":
+            return _CALL.validate_python(value)
+        case "end":
+            return AnswerEnd(reason=FinishReason(value["reason"]), usage=_USAGE.validate_python(value["usage"]))
+        case _:
+            return _notices([value])[0]
+
+
+def _notices(fields: list[object]) -> tuple[Notice, ...]:
+    return read_notices(json.dumps(fields))
+
+
+def _packed(notices: list[Notice], sound: list[AudioChunk], usage: Usage) -> bytes:
+    """One line of JSON, then the samples."""
+    head = {
+        "rate_hz": sound[0].rate_hz if sound else 1,
+        "notices": json.loads(to_json(tuple(notices))),
+        "usage": json.loads(to_json(usage)),
+    }
+    return b"\n".join([json.dumps(head).encode(), b"".join(chunk.pcm for chunk in sound)])
+
+
+def _key(role: Role, *ingredients: object) -> str:
+    """What a result depends on, as a short key."""
+    return hashlib.sha256(repr((role.value, *ingredients)).encode()).hexdigest()
