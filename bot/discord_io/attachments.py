@@ -60,7 +60,7 @@ async def read_again(client: discord.Client, source: MediaSource) -> MediaSource
     except (discord.NotFound, discord.Forbidden):
         return None
     except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
-        raise _unavailable() from error
+        raise unavailable() from error
     return next((each for each in sources_of(message) if each.attachment_id == source.attachment_id), None)
 
 
@@ -113,7 +113,7 @@ class AttachmentFetcher:
                     ) from error
             except (aiohttp.ClientError, TimeoutError, _ServerFailedError) as error:
                 if is_last:
-                    raise _unavailable() from error
+                    raise unavailable() from error
         raise AssertionError("the last attempt returns or raises")
 
     def _check_host(self, url: str) -> None:
@@ -189,5 +189,6 @@ def _saving(path: Path) -> Generator[BinaryIO]:
         ) from error
 
 
-def _unavailable() -> MediaError:
+def unavailable() -> MediaError:
+    """Discord does not answer, or not with the file."""
     return MediaError("media_unavailable", "Discord did not hand out this file. Try again in a minute.")

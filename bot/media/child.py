@@ -7,21 +7,27 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from bot.media import sandbox
 from bot.media.limits import MediaLimits
+from bot.tally import Figure
+from bot.tally import tell as count
 
 _log = logging.getLogger(__name__)
 
 _LAUNCHER = str(Path(sandbox.__file__).resolve())
+# Imported, because Python keeps what it compiles of a module but not of a script.
+_START = "import sys; sys.path.append(sys.argv[1].rpartition('/')[0]); import sandbox; sandbox.main(sys.argv[2:])"
 _BUFFER_BYTES = 2**18
 _NICENESS, _BACKGROUND_NICENESS = 5, 19
 _COMPLAINT_BYTES = 2**15
+_FIRST_LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.02, 0.5
 
 
 class ChildFault(StrEnum):
@@ -92,6 +98,21 @@ class ChildEnd:
             raise ChildFailed(self.fault, self.complaint, status=self.status)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildReport:
+    """What a child took. `peak_bytes` is the most memory seen in it, looked at now and then; 0 where the system does
+    not tell. `fault` is None also for one that was ended because nobody wanted more of it."""
+
+    program: str
+    seconds: float
+    peak_bytes: int
+    fault: ChildFault | None
+
+
+CHILD_ENDED: ContextVar[Callable[[ChildReport], None] | None] = ContextVar("CHILD_ENDED", default=None)
+"""Told of every child that ends in this context."""
+
+
 class ChildPipe:
     """What a child writes, read as it comes. Raises ChildFailed once more than `max_bytes` came."""
 
@@ -141,8 +162,12 @@ class Child:
         self.pipes = tuple(pipes)
         self._process = process
         self._expired = False
+        self._dismissed = False
         self._seen = b""
+        self._peak_bytes = 0
+        self._started = time.monotonic()
         self._listening = asyncio.create_task(self._listen(messages), name="child-messages")
+        self._looking = asyncio.create_task(self._look(), name="child-memory")
 
     @property
     def pid(self) -> int:
@@ -178,6 +203,7 @@ class Child:
 
     async def close(self) -> None:
         """End it, whatever it does, and collect its remains, also when the caller is cancelled meanwhile."""
+        self._dismissed = self._process.returncode is None and not self._expired
         if self._process.returncode is None or not self._listening.done():
             self._kill()
         if self._process.stdin is not None:
@@ -192,7 +218,18 @@ class Child:
     async def _collect(self) -> None:
         await self._process.wait()
         self._listening.cancel()
-        await asyncio.wait([self._listening])
+        self._looking.cancel()
+        await asyncio.wait([self._listening, self._looking])
+
+    def report(self, program: str) -> ChildReport:
+        """What it took, once it is closed."""
+        status = self._process.returncode
+        return ChildReport(
+            program=program,
+            seconds=time.monotonic() - self._started,
+            peak_bytes=self._peak_bytes,
+            fault=None if status is None or self._dismissed else self._fault(status),
+        )
 
     def _kill(self) -> None:
         with suppress(ProcessLookupError):
@@ -201,6 +238,13 @@ class Child:
     async def _listen(self, messages: ChildPipe) -> None:
         while piece := await messages.read():
             self._seen += piece[: max(0, _COMPLAINT_BYTES - len(self._seen))]
+
+    async def _look(self) -> None:
+        pause = _FIRST_LOOK_SECONDS
+        while self._process.returncode is None:
+            await asyncio.sleep(pause)
+            self._peak_bytes = max(self._peak_bytes, _peak_bytes(self._process.pid))
+            pause = min(2 * pause, _LONGEST_LOOK_SECONDS)
 
     def _fault(self, status: int) -> ChildFault | None:
         if self._expired:
@@ -215,6 +259,16 @@ def _complaint(messages: bytes) -> Complaint:
     if not messages:
         return Complaint.NONE
     return next((complaint for sign, complaint in _SIGNS if sign in messages), Complaint.OTHER)
+
+
+def _peak_bytes(pid: int) -> int:
+    """The most memory a process has taken so far, as Linux counts it; 0 where it is gone or nothing tells."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as status:  # noqa: PTH123 - a file of the kernel, read often
+            line = next((line for line in status if line.startswith(b"VmHWM:")), b"VmHWM: 0 kB")
+    except OSError:
+        return 0
+    return int(line.split()[1]) * 1024
 
 
 @asynccontextmanager
@@ -240,7 +294,6 @@ async def open_child(
     if program is None:
         raise ChildFailed(ChildFault.MISSING)
     most = limits.child_output_bytes if max_output_bytes is None else max_output_bytes
-    started = time.monotonic()
     loop = asyncio.get_running_loop()
     transports: list[asyncio.ReadTransport] = []
     writing: list[int] = []
@@ -264,7 +317,7 @@ async def open_child(
             niceness=_BACKGROUND_NICENESS if in_background else _NICENESS,
         )
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", _LAUNCHER, *rules.to_arguments(), "--", program, *argv[1:]),
+            *(sys.executable, "-I", "-S", "-c", _START, _LAUNCHER, *rules.to_arguments(), "--", program, *argv[1:]),
             stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
             stdout=writing[0],
             stderr=writing[1],
@@ -287,7 +340,13 @@ async def open_child(
         finally:
             deadline.cancel()
             await child.close()
-            _log.debug("%s ran %.2f s, status %s", argv[0], time.monotonic() - started, process.returncode)
+            report = child.report(Path(program).name)
+            _log.debug("%s ran %.2f s, status %s", report.program, report.seconds, process.returncode)
+            count(Figure.FFMPEG_SECONDS, report.seconds, report.program)
+            if report.peak_bytes:
+                count(Figure.FFMPEG_RSS_BYTES, report.peak_bytes, report.program)
+            if (tell := CHILD_ENDED.get()) is not None:
+                tell(report)
     finally:
         for write_end in writing:
             os.close(write_end)

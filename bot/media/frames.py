@@ -15,7 +15,7 @@ from bot.domain.errors import MediaError
 from bot.domain.media import Frame, MediaFile, MediaKind, MediaProbe, VideoStream
 from bot.media.child import Child, ChildEnd, ChildFailed, ChildFault, ChildPipe, Complaint, open_child
 from bot.media.cuts import CutDetector
-from bot.media.graph import Stream, ffmpeg_argv, media_input, output
+from bot.media.graph import Stream, ffmpeg_argv, output, picture_input
 from bot.media.limits import MediaLimits
 from bot.media.picture import read_picture
 from bot.media.selector import Candidate, Choice, FrameSelector, Pixels, candidate_step
@@ -159,7 +159,7 @@ class _Sampling:
         at sudden changes of brightness, and all of the last moments. changes: the first picture that differs, in
         any colour or detail, after a standstill; and the first of all, because ffmpeg 7 fails where a branch is empty.
         """
-        source = media_input(self._file.path, self._limits)[str(self._video.index)].filter("settb", "AVTB")
+        source = picture_input(self._file.path, self._limits, self._video).filter("settb", "AVTB")
         branches = source.filter_multi_output("split", 3)
         tiny = branches.stream(0).filter("scale", _TINY_WIDTH, _TINY_HEIGHT, flags="area").filter("format", "rgb24")
         scores = tiny.filter("select", "gte(scene,0)").filter(

@@ -5,20 +5,19 @@ from typing import Any, Protocol, cast
 
 import ffmpeg  # pyright: ignore[reportMissingTypeStubs] - ships none; typed by Stream below
 
+from bot.domain.media import VideoStream
+from bot.media.families import allowed_with
 from bot.media.limits import MediaLimits
 
-FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif,ogg,mp3,wav,flac,aac"
-CODECS = (
-    "h264,hevc,vp8,vp9,libdav1d,mpeg4,mjpeg,gif,prores,png,aac,mp3,mp3float,opus,libopus,vorbis,flac,alac,"
-    "pcm_s16le,pcm_s16be,pcm_s24le,pcm_s32le,pcm_f32le,pcm_u8,pcm_mulaw,pcm_alaw"
-)
 _PROTOCOLS = "file,pipe"
 _LOOK_AHEAD = "10M"
 _THREADS = 2
+_LARGE_PIXELS = 16_000_000
+_FIRST_PACKETS = "%+#16"
 _SHOWN = (
     "format=format_name,start_time,duration"
     ":stream=index,codec_type,codec_name,width,height,sample_aspect_ratio,avg_frame_rate,start_time,sample_rate,channels"
-    ":stream_disposition=default,attached_pic:stream_side_data=rotation"
+    ":stream_disposition=default,attached_pic:stream_side_data=rotation:packet_side_data=side_data_type"
 )
 
 Argument = str | int | float
@@ -45,10 +44,11 @@ _ffmpeg = cast(Any, ffmpeg)
 
 def input_options(limits: MediaLimits) -> dict[str, Argument]:
     """What stands before every `-i`: no network, only the allowed containers and decoders, bounded look-ahead."""
+    allowed = allowed_with(limits.families)
     return {
         "protocol_whitelist": _PROTOCOLS,
-        "format_whitelist": FORMATS,
-        "codec_whitelist": CODECS,
+        "format_whitelist": ",".join(allowed.formats),
+        "codec_whitelist": ",".join(allowed.decoders),
         "max_streams": limits.max_streams,
         "max_pixels": limits.max_pixels,
         "probesize": _LOOK_AHEAD,
@@ -61,6 +61,13 @@ def media_input(path: Path, limits: MediaLimits, **options: Argument | None) -> 
     stands alone."""
     settings = {"t": limits.max_seconds, "threads": _THREADS, **input_options(limits), **options}
     return _ffmpeg.input(input_url(path), **settings)
+
+
+def picture_input(path: Path, limits: MediaLimits, video: VideoStream, **options: Argument | None) -> Stream:
+    """The picture stream of a file. Every thread holds pictures of its own, so there is but one for very large ones."""
+    is_large = video.width * video.height > _LARGE_PIXELS
+    threads = {"threads": 1} if is_large else {}
+    return media_input(path, limits, **threads, **options)[str(video.index)]
 
 
 def pipe_input(form: str, **options: Argument) -> Stream:
@@ -83,9 +90,9 @@ def ffmpeg_argv(*outputs: Stream) -> list[str]:
 
 
 def ffprobe_argv(path: Path, limits: MediaLimits) -> list[str]:
-    """The command line that describes a file as JSON."""
+    """The command line that describes a file, and what comes with its first packets, as JSON."""
     options = [part for name, value in input_options(limits).items() for part in (f"-{name}", str(value))]
-    shown = ("-show_entries", _SHOWN, "-of", "json")
+    shown = ("-read_intervals", _FIRST_PACKETS, "-show_entries", _SHOWN, "-of", "json")
     return ["ffprobe", "-hide_banner", "-v", "error", *options, *shown, "-i", input_url(path)]
 
 

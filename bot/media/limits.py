@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from bot.domain.media import MediaFamily
+
 SandboxMode = Literal["best-effort", "required", "off"]
 
 _WALL_INCLUDES_SECONDS = 600.0
@@ -14,8 +16,9 @@ class MediaLimits:
     """Limits checked before anything is decoded or paid, and those every child process runs under.
 
     `max_pixels` is per picture. `child_cpu_seconds` belongs to `decode_wall_seconds` and grows with the wall time
-    a call is given. `sandbox` "required" refuses to run a child where a layer is missing, "best-effort" uses what
-    the kernel has, "off" leaves only the resource limits.
+    a call is given. `child_memory_bytes` bounds what a child allocates; with its libraries it then takes less than
+    512 MB. `sandbox` "required" refuses to run a child where a layer is missing, "best-effort" uses what
+    the kernel has, "off" leaves only the resource limits. `families` are opened besides everyday files.
     """
 
     max_bytes: int = 100 * 2**20
@@ -27,9 +30,10 @@ class MediaLimits:
     probe_wall_seconds: float = 20.0
     decode_wall_seconds: float = 60.0
     child_cpu_seconds: int = 120
-    child_memory_bytes: int = 1536 * 2**20
+    child_memory_bytes: int = 440 * 2**20
     child_output_bytes: int = 128 * 2**20
     sandbox: SandboxMode = "best-effort"
+    families: frozenset[MediaFamily] = frozenset()
 
     def decode_wall(self, duration_seconds: float | None) -> float:
         """Seconds one decoding child may take: more for media beyond ten minutes, and for an unknown length."""

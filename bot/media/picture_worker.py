@@ -38,7 +38,9 @@ def main(max_pixels: int, edge_px: int, path: str) -> int:
             if edge_px:
                 opened.seek(0)
                 opened.draft("RGB", (edge_px, edge_px))
-                _write(_opaque(ImageOps.exif_transpose(opened)), edge_px)
+                _opaque(ImageOps.exif_transpose(_shrunk(opened, edge_px))).save(
+                    sys.stdout.buffer, "JPEG", quality=_QUALITY, subsampling=0
+                )
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
         return TOO_BIG_STATUS
     except UnidentifiedImageError:
@@ -58,22 +60,24 @@ def main(max_pixels: int, edge_px: int, path: str) -> int:
     return 0
 
 
-def _opaque(image: Image.Image) -> Image.Image:
+def _shrunk(image: Image.Image, edge_px: int) -> Image.Image:
+    """In colour and no larger than wanted. First of all, since every further copy of a large picture costs memory."""
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    coloured = image if image.mode == mode else image.convert(mode)
+    coloured.thumbnail((edge_px, edge_px), Image.Resampling.LANCZOS)
+    return coloured
+
+
+def _opaque(layered: Image.Image) -> Image.Image:
     """On white, or on near black where what is visible is light."""
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    layered = image.convert("RGBA")
+    if layered.mode == "RGB":
+        return layered
     alpha = layered.getchannel("A")
     visible = alpha.point([0] * 128 + [255] * 128)
     light = bool(visible.getbbox()) and ImageStat.Stat(layered.convert("L"), visible).mean[0] > _LIGHT
     ground = Image.new("RGBA", layered.size, (24, 24, 24, 255) if light else (255, 255, 255, 255))
     ground.alpha_composite(layered)
     return ground.convert("RGB")
-
-
-def _write(image: Image.Image, edge_px: int) -> None:
-    image.thumbnail((edge_px, edge_px), Image.Resampling.LANCZOS)
-    image.save(sys.stdout.buffer, "JPEG", quality=_QUALITY, subsampling=0)
 
 
 if __name__ == "__main__":

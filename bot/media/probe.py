@@ -11,19 +11,17 @@ from bot.domain.errors import MediaError
 from bot.domain.media import AudioStream, MediaFile, MediaKind, MediaProbe, VideoStream
 from bot.domain.sentence import sentence
 from bot.media.child import ChildFailed, ChildFault, Complaint, open_child
+from bot.media.families import Allowed, allowed_with
 from bot.media.graph import ffprobe_argv
 from bot.media.limits import MediaLimits
 from bot.media.picture import looks_like_picture, probe_picture
 from bot.media.walk import FIRST_STREAMS, Walk, walk
 
-VIDEO_CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg", "gif", "prores", "png"})
-AUDIO_CODECS = frozenset({"aac", "mp3", "opus", "vorbis", "flac", "alac"})
-_PCM = ("pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_u8", "pcm_mulaw", "pcm_alaw")
-
 _HEAD_BYTES = 512
 _KNOWN_HEADS = (b"\x1aE\xdf\xa3", b"OggS", b"ID3", b"fLaC", b"GIF8")
 _MOST_REPORT_BYTES = 2**20
 _ODDEST_PIXEL = 8.0
+_ENCRYPTED = "Encryption info"
 _SLACK_SECONDS = 0.1
 
 
@@ -42,6 +40,11 @@ _Number = Annotated[float | None, BeforeValidator(_number)]
 
 class _SideData(BaseModel):
     rotation: _Number = None
+    side_data_type: str = ""
+
+
+class _Packet(BaseModel):
+    side_data_list: tuple[_SideData, ...] = ()
 
 
 class _Disposition(BaseModel):
@@ -70,6 +73,11 @@ class _Stream(BaseModel):
         return round(-turn / 90) * 90 % 360
 
     @property
+    def has_size(self) -> bool:
+        """Whether its pictures are known to have any extent."""
+        return self.width > 0 and self.height > 0
+
+    @property
     def upright(self) -> tuple[int, int]:
         """Width and height in square pixels, turned upright."""
         shape = self.sample_aspect_ratio or 1.0
@@ -87,7 +95,18 @@ class _Format(BaseModel):
 
 class _Report(BaseModel):
     streams: tuple[_Stream, ...] = ()
+    packets: tuple[_Packet, ...] = ()
     format: _Format = _Format()
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether its first packets come with what a key would be needed for; what is decoded without it is noise."""
+        return any(side.side_data_type == _ENCRYPTED for packet in self.packets for side in packet.side_data_list)
+
+    @property
+    def pictures(self) -> list[_Stream]:
+        """Streams of moving pictures; a cover is none."""
+        return [s for s in self.streams if s.codec_type == "video" and not s.disposition.attached_pic]
 
 
 async def probe(file: MediaFile, limits: MediaLimits) -> MediaProbe:
@@ -110,15 +129,21 @@ async def _streams(file: MediaFile, head: bytes, limits: MediaLimits, walking: "
     """A file with streams. `walking` goes through the first picture and sound stream meanwhile, which nearly always
     are the ones that are used."""
     report = await _report(file, head, limits)
-    video = _best_video(report)
-    audio = _best_audio(report)
+    allowed = allowed_with(limits.families)
+    video = _best_video(report, allowed)
+    audio = _best_audio(report, allowed)
     if len(report.streams) > limits.max_streams:
         raise _too_many_streams()
     if video is None and audio is None:
         raise MediaError(
             "media_unknown_kind", "The file holds neither pictures nor sound I can use. Send a video, sound or picture."
         )
-    _check_codecs(video, audio)
+    if report.is_encrypted:
+        raise MediaError(
+            "media_encrypted",
+            "The clip is encrypted, so nobody without its key can open it. Send a copy without protection.",
+        )
+    _check_codecs(video, audio, allowed)
     _check_size(video, limits)
     used = tuple(stream.index for stream in (video, audio) if stream is not None)
     walked = await (walking if used == _first(report) else walk(file, tuple(map(str, used)), limits))
@@ -153,15 +178,17 @@ async def _report(file: MediaFile, head: bytes, limits: MediaLimits) -> _Report:
             said = await child.stdout.read_all()
             end = await child.finish()
         end.check()
-        if end.complaint is Complaint.TOO_BIG:
-            raise _too_many_pixels()
         if end.complaint is Complaint.TOO_MANY_STREAMS:
             raise _too_many_streams()
-        return _Report.model_validate_json(said.decode("utf-8", errors="replace"))
+        report = _Report.model_validate_json(said.decode("utf-8", errors="replace"))
     except ChildFailed as failure:
         raise _refusal(failure, head) from failure
     except ValidationError as failure:
         raise _broken() from failure
+    # What a header claims does no harm where the decoder tells a size of its own.
+    if end.complaint is Complaint.TOO_BIG and not all(stream.has_size for stream in report.pictures):
+        raise _too_many_pixels()
+    return report
 
 
 def _duration(report: _Report, walked: Walk, video: _Stream | None) -> float | None:
@@ -189,41 +216,36 @@ async def _picture(file: MediaFile, limits: MediaLimits) -> MediaProbe:
 
 def _first(report: _Report) -> tuple[int, ...]:
     """The streams that FIRST_STREAMS means in this file."""
-    pictures = [s.index for s in report.streams if s.codec_type == "video" and not s.disposition.attached_pic]
+    pictures = [s.index for s in report.pictures]
     sounds = [s.index for s in report.streams if s.codec_type == "audio"]
     return (*pictures[:1], *sounds[:1])
 
 
-def _best_video(report: _Report) -> _Stream | None:
+def _best_video(report: _Report, allowed: Allowed) -> _Stream | None:
     """The largest picture stream that is no cover; a usable one before an unusable one, then the default one."""
-    streams = [s for s in report.streams if s.codec_type == "video" and not s.disposition.attached_pic]
     return max(
-        streams,
-        key=lambda s: (s.codec_name in VIDEO_CODECS, s.disposition.default, s.width * s.height, -s.index),
+        report.pictures,
+        key=lambda s: (s.codec_name in allowed.pictures, s.disposition.default, s.width * s.height, -s.index),
         default=None,
     )
 
 
-def _best_audio(report: _Report) -> _Stream | None:
+def _best_audio(report: _Report, allowed: Allowed) -> _Stream | None:
     """The default sound stream, a usable one before an unusable one, then the one with most channels."""
     streams = [s for s in report.streams if s.codec_type == "audio"]
     return max(
         streams,
-        key=lambda s: (_audible(s), s.disposition.default, s.channels, -s.index),
+        key=lambda s: (s.codec_name in allowed.sounds, s.disposition.default, s.channels, -s.index),
         default=None,
     )
 
 
-def _audible(stream: _Stream) -> bool:
-    return stream.codec_name in AUDIO_CODECS or stream.codec_name in _PCM
-
-
-def _check_codecs(video: _Stream | None, audio: _Stream | None) -> None:
-    if video is not None and video.codec_name not in VIDEO_CODECS:
+def _check_codecs(video: _Stream | None, audio: _Stream | None, allowed: Allowed) -> None:
+    if video is not None and video.codec_name not in allowed.pictures:
         raise MediaError(
             "media_codec_refused", "The pictures are in a format I do not open. Convert the clip to MP4 with H.264."
         )
-    if video is None and audio is not None and not _audible(audio):
+    if video is None and audio is not None and audio.codec_name not in allowed.sounds:
         raise MediaError(
             "media_codec_refused", "The sound is in a format I do not open. Convert it to MP3, M4A, OGG or WAV."
         )
@@ -232,7 +254,7 @@ def _check_codecs(video: _Stream | None, audio: _Stream | None) -> None:
 def _check_size(video: _Stream | None, limits: MediaLimits) -> None:
     if video is None:
         return
-    if video.width < 1 or video.height < 1:
+    if not video.has_size:
         raise _broken()
     if video.width * video.height > limits.max_pixels:
         raise _too_many_pixels()

@@ -1,4 +1,4 @@
-"""Locks itself down, then becomes the program it was given: `python -I sandbox.py RULE… -- PROGRAM ARGUMENT…`.
+"""Locks itself down, then becomes the program it was given: `main([RULE, …, "--", PROGRAM, ARGUMENT, …])`.
 
 The rules are what `Rules.to_arguments` makes. Only light parts of the standard library, because it runs outside the
 project's environment and starts with every child. Layers: resource limits and death with the parent everywhere; on
@@ -11,7 +11,6 @@ import errno
 import fcntl
 import os
 import resource
-import signal
 import struct
 import sys
 
@@ -35,6 +34,7 @@ MISSING_STATUS = 121
 _OPEN_FILES = 64
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": "/nonexistent"}
 
+_SIGKILL = 9  # the module signal takes as long to load as all others here
 _PR_SET_PDEATHSIG = 1
 _PR_SET_SECCOMP = 22
 _PR_SET_NO_NEW_PRIVS = 38
@@ -151,9 +151,9 @@ def die_with_parent() -> None:
     if sys.platform != "linux":
         return
     parent = os.getppid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), _SIGKILL)
 
 
 def enter_landlock(readable: list[str]) -> None:
@@ -229,7 +229,3 @@ def main(arguments: list[str]) -> None:
         os.execve(command[0], command, _ENVIRONMENT)  # noqa: S606 - no shell is wanted
     except OSError:
         sys.exit(MISSING_STATUS)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -8,6 +8,10 @@ from bot.media.limits import MediaLimits
 
 _WALL_SECONDS = 10.0
 _VERSION = re.compile(rb"version (\S+)")
+# The first releases of each line without CVE-2026-8461; a newer line has none of it.
+_PATCHED = {5: (5, 1, 10), 6: (6, 1, 6), 7: (7, 1, 5), 8: (8, 1, 2)}
+_RELEASE = re.compile(r"n?(\d{1,2})\.(\d+)(?:\.(\d+))?(?![\d.])")
+_OLDEST_LINE, _NEWEST_LINE = min(_PATCHED), max(_PATCHED)
 NEEDED_ENCODERS = ("libopus", "mjpeg", "libmp3lame")
 NEEDED_DECODERS = ("h264", "hevc", "vp8", "vp9", "aac", "mp3", "opus", "vorbis", "gif")
 
@@ -19,6 +23,15 @@ class MediaTools:
     version: str | None
     missing_encoders: tuple[str, ...] = ()
     missing_decoders: tuple[str, ...] = ()
+
+    @property
+    def is_patched(self) -> bool:
+        """Whether this release is known to have no CVE-2026-8461. A build that is no release is not known to."""
+        told = _RELEASE.match(self.version or "")
+        if told is None:
+            return False
+        release = tuple(int(number or 0) for number in told.groups())
+        return release[0] > _NEWEST_LINE or (release[0] >= _OLDEST_LINE and release >= _PATCHED[release[0]])
 
 
 async def media_tools(limits: MediaLimits) -> MediaTools:

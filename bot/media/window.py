@@ -13,7 +13,7 @@ from bot.domain.media import AudioChunk, Frame, FrameReason, MediaFile, MediaKin
 from bot.media.audio import RATE_HZ, SoundCutter
 from bot.media.child import ChildFailed, ChildFault, open_child
 from bot.media.frames import frame_size, refusal_of
-from bot.media.graph import ffmpeg_argv, media_input, output
+from bot.media.graph import ffmpeg_argv, media_input, output, picture_input
 from bot.media.limits import MediaLimits
 from bot.media.picture import read_picture
 from bot.media.selector import Pixels
@@ -48,7 +48,7 @@ async def window_frames(
     width, height = frame_size(probe.video.width, probe.video.height, edge_px)
     # Decoding begins at the key frame before the start, so that what stands on the screen then is known; "up" gives
     # each time the last picture that had begun by then, and the last of the clip is held.
-    source = media_input(file.path, limits, ss=round(start_seconds, 3), noaccurate_seek=None)[str(probe.video.index)]
+    source = picture_input(file.path, limits, probe.video, ss=round(start_seconds, 3), noaccurate_seek=None)
     even = source.filter("tpad", stop_mode="clone", stop_duration=_HELD_SECONDS).filter(
         "fps", fps=f"{round(1000 / step)}/1000", round="up", start_time=0
     )

@@ -3,15 +3,20 @@
 import asyncio
 import gzip
 import stat
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
 
+import aiohttp
 import pytest
 from aiohttp import web
 
 from bot.config import DiscordSettings, MediaSettings, Settings
+from bot.discord_io import attachments
 from bot.discord_io.attachments import AttachmentFetcher, open_fetcher, read_again, sources_of
 from bot.domain.conversation import MediaSource
 from bot.domain.errors import MediaError
@@ -164,8 +169,9 @@ async def test_a_fresh_address_on_another_host_is_not_asked_either(
     assert await refused(fetcher, cdn.source(), tmp_path) == "media_host_refused"
 
 
-async def test_a_redirect_is_not_followed(cdn: Cdn, fetcher: AttachmentFetcher, tmp_path: Path) -> None:
-    cdn.answers = [web.Response(status=302, headers={"Location": f"{cdn.origin}/elsewhere"})]
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed(cdn: Cdn, fetcher: AttachmentFetcher, tmp_path: Path, status: int) -> None:
+    cdn.answers = [web.Response(status=status, headers={"Location": f"{cdn.origin}/elsewhere"})]
     assert await refused(fetcher, cdn.source(), tmp_path) == "media_unavailable"
     assert {request.path for request in cdn.requests} == {"/attachments/1/2/clip.mp4"}
 
@@ -186,6 +192,113 @@ async def test_a_file_without_a_length_is_stopped_at_the_limit(
 ) -> None:
     cdn.answers = [length]
     assert await refused(fetcher, cdn.source(), tmp_path) == "media_too_large"
+
+
+async def test_no_byte_beyond_the_limit_reaches_the_disk(
+    cdn: Cdn, fetcher: AttachmentFetcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+
+    @contextmanager
+    def saving(path: Path) -> Iterator[SimpleNamespace]:
+        path.touch()
+        yield SimpleNamespace(write=lambda block: written.append(len(block)))
+
+    monkeypatch.setattr(attachments, "_saving", saving)
+    cdn.answers = ["endless"]
+    assert await refused(fetcher, cdn.source(), tmp_path) == "media_too_large"
+    assert MIB - 2**16 < sum(written) <= MIB
+    assert max(written) <= 2**16
+
+
+class Fetching(NamedTuple):
+    """A fetcher and what it is to fetch."""
+
+    fetcher: AttachmentFetcher
+    source: MediaSource
+
+
+class RawHost:
+    """A host that says what it is told, byte for byte, then goes on with `more` for as long as it is listened to."""
+
+    def __init__(self) -> None:
+        self.says = b""
+        self.more = b""
+        self.holds = False
+        self.asked = 0
+        self._open: set[asyncio.Task[None]] = set()
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.asked += 1
+        self._open.add(asyncio.current_task())
+        with closing(writer), suppress(ConnectionError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(self.says)
+            await writer.drain()
+            if self.holds:
+                await reader.read()
+            while self.more:
+                writer.write(self.more)
+                await writer.drain()
+                await asyncio.sleep(0.01)
+
+    async def aclose(self) -> None:
+        for task in self._open:
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+
+@pytest.fixture
+async def raw(rereader: Rereader, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[tuple[RawHost, Fetching]]:
+    monkeypatch.setattr(attachments, "_TIMES", aiohttp.ClientTimeout(total=0.6, connect=0.5, sock_read=0.3))
+    host = RawHost()
+    server = await asyncio.start_server(host.handle, "127.0.0.1", 0)
+    origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    settings = Settings(discord=DiscordSettings(cdn_hosts=(origin,)), media=MediaSettings(max_megabytes=1))
+    source = MediaSource(channel_id=1, message_id=3, attachment_id=2, url=f"{origin}/a", size_bytes=10)
+    async with open_fetcher(settings, rereader) as fetcher:
+        yield host, Fetching(fetcher, source)
+    server.close()
+    await host.aclose()
+
+
+async def test_no_more_is_taken_than_was_announced(raw: tuple[RawHost, Fetching], tmp_path: Path) -> None:
+    """What follows is either left or, read together with it, makes the whole answer wrong."""
+    host, (fetcher, source) = raw
+    host.says = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\n" + bytes(2 * MIB)
+    with suppress(MediaError):
+        assert (await fetcher.fetch(source, tmp_path)).stat().st_size == 10
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) in {0, 10}
+
+
+@pytest.mark.parametrize(
+    ("says", "more"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"X-Flood: " + b"a" * 9000 + b"\r\n"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", b""),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nContent-Length: 99\r\n\r\n", b""),
+        (b"not even HTTP\r\n\r\n", b""),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    ],
+    ids=["endless headers", "negative length", "two lengths", "no HTTP", "endless hints"],
+)
+async def test_a_host_that_misuses_the_protocol(
+    raw: tuple[RawHost, Fetching], tmp_path: Path, says: bytes, more: bytes
+) -> None:
+    host, (fetcher, source) = raw
+    host.says, host.more = says, more
+    assert await refused(fetcher, source, tmp_path) in {"media_unavailable", "media_cut_off"}
+    assert host.asked <= 2
+
+
+@pytest.mark.parametrize("more", [b"", b"1\r\na\r\n"], ids=["silent", "a byte at a time"])
+async def test_a_host_that_takes_all_the_time_there_is(
+    raw: tuple[RawHost, Fetching], tmp_path: Path, more: bytes
+) -> None:
+    host, (fetcher, source) = raw
+    host.says, host.more = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", more
+    host.holds = not more
+    assert await refused(fetcher, source, tmp_path) == "media_unavailable"
 
 
 async def test_the_limit_itself_is_allowed(cdn: Cdn, fetcher: AttachmentFetcher, tmp_path: Path) -> None:

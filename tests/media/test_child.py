@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.media import child, sandbox
-from bot.media.child import ChildFailed, ChildFault, Complaint, open_child, run_child
+from bot.media.child import CHILD_ENDED, ChildFailed, ChildFault, ChildReport, Complaint, open_child, run_child
 from bot.media.limits import MediaLimits
 from tests.media.conftest import children
 
@@ -134,6 +134,33 @@ async def test_memory_is_limited(limits):
     failed = await _python_fails("x = bytearray(300 << 20)", replace(limits, child_memory_bytes=200 << 20))
     assert failed.fault is ChildFault.STATUS
     assert await _python("x = bytearray(300 << 20); print(1)", limits) == b"1\n"
+
+
+async def test_no_child_takes_half_a_gigabyte(limits):
+    failed = await _python_fails("x = bytearray(480 << 20)", limits)
+    assert failed.fault is ChildFault.STATUS
+
+
+async def test_what_a_child_took_is_told_when_it_ends(limits):
+    told: list[ChildReport] = []
+    before = CHILD_ENDED.set(told.append)
+    python = [Path(sys.prefix), Path(sys.base_prefix)]
+    taking = [sys.executable, "-c", "x = bytes(80 << 20); y = bytearray(x); input()"]
+    async with open_child(taking, readable=python, limits=limits, wall_seconds=60, stdin=True) as opened:
+        async with asyncio.timeout(30):
+            while opened.report("").peak_bytes < 80 << 20:  # noqa: ASYNC110 - the memory of another process is no event
+                await asyncio.sleep(0.01)
+        await opened.close_stdin()
+        await opened.finish()
+    with pytest.raises(ChildFailed):
+        await shell("exit 3", limits)
+    async with open_child(["sleep", "65"], readable=[], limits=limits, wall_seconds=60):
+        pass
+    CHILD_ENDED.reset(before)
+    assert [report.program for report in told] == [Path(sys.executable).name, "sh", "sleep"]
+    assert [report.fault for report in told] == [ChildFault.STATUS, ChildFault.STATUS, None]
+    assert told[0].peak_bytes >= 80 << 20
+    assert told[0].seconds > 0
 
 
 async def test_processor_time_is_limited(limits):

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.media.graph import ffmpeg_argv, ffprobe_argv, input_options, input_url, media_input, output
+from bot.domain.media import VideoStream
+from bot.media.graph import (
+    ffmpeg_argv,
+    ffprobe_argv,
+    input_options,
+    input_url,
+    media_input,
+    output,
+    picture_input,
+)
 from bot.media.limits import MediaLimits
 
 names = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=40).filter(
@@ -43,3 +52,10 @@ def test_ffmpeg_never_reads_the_terminal():
 @pytest.mark.parametrize("name", ["-i", "http://a", "pipe:0"])
 def test_a_relative_name_becomes_a_path(name: str):
     assert input_url(Path(name)).startswith("file:/")
+
+
+@pytest.mark.parametrize(("size", "threads"), [((3840, 2160), "2"), ((7680, 4320), "1")])
+def test_very_large_pictures_are_decoded_by_one_thread(size: tuple[int, int], threads: str) -> None:
+    video = VideoStream(index=0, codec="h264", width=size[0], height=size[1])
+    line = ffmpeg_argv(output(picture_input(Path("/tmp/a"), MediaLimits(), video), f="null"))
+    assert line[line.index("-threads") + 1] == threads
