@@ -2,6 +2,8 @@
 
 import re
 
+from bot.domain.links import LINK, coded_links, whole
+
 # Controls, format characters (bidirectional, zero width, tags), surrogates, variation selectors, fillers and what else
 # has no shape of its own. Line and paragraph separators become line ends before. Number signs of Arabic, Syriac and
 # Kaithi are format characters by name but can be seen, so they stay.
@@ -14,12 +16,10 @@ _LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _FENCE = re.compile(r"^([ \t]*)```([^`\n]*)(?:\n|\Z)(.*?)(?:^[ \t]*```[ \t]*$\n?|\Z)", re.MULTILINE | re.DOTALL)
 _LANGUAGE = re.compile(r"[A-Za-z0-9_+.-]{1,20}")
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
-# Where a link ends: at space, at what Discord ends it at, and at East Asian writing, which follows without a space.
-_LINK = r"[^\s<>`\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]*"
 _TIME = r"\d{1,3}:\d\d(?::\d\d)?"
 _ACTIVE = re.compile(
     rf"""
-      (?P<link>(?:[a-z][a-z0-9+.-]{{0,30}}://|www\.|discord(?:app)?\.[a-z]{{2,4}}/|dis\.gd/){_LINK})
+      (?P<link>{LINK})
     | @(?P<everyone>everyone|here)
     | (?P<bullet>^[ \t]*\*(?=[ ]))
     | (?P<time>\[{_TIME}(?:[–-]{_TIME})?\](?!\())
@@ -28,7 +28,8 @@ _ACTIVE = re.compile(
     re.VERBOSE | re.MULTILINE | re.IGNORECASE,
 )
 _MARK = re.compile(r"[\\`*_~|\[\]<>#:]")
-_AFTER_LINKS = ".,;:!?'\"]}"
+_OURS = re.compile(r"(<t:\d{1,12}(?::[A-Za-z])?>|<#\d{15,20}>)")
+_LIVE = re.compile(r"(?<=\])(?=[(\[:])|<(?=[A-Za-z/!?])|&(?=#?\w{1,32};)")
 
 
 def safe(text: str) -> str:
@@ -45,6 +46,24 @@ def safe(text: str) -> str:
         shown += [_prose(text[at : fence.start()]), _fenced(*fence.groups())]
         at = fence.end()
     return "".join([*shown, _prose(text[at:])]).strip()
+
+
+def plain(sentence: str) -> str:
+    """A sentence about what went wrong, of ours or of a plugin's: its points in time and channels stay what they are,
+    all else is shown as it is."""
+    return "".join(part if at % 2 else _prose(visible(part)) for at, part in enumerate(_OURS.split(sentence)))
+
+
+def document(text: str) -> str:
+    """The words for a file of Markdown, as they were written, save that nothing in them is a link, a picture that is
+    fetched, or HTML."""
+    text = visible(text)
+    shown: list[str] = []
+    at = 0
+    for fence in _FENCE.finditer(text):
+        shown += [_dead(text[at : fence.start()]), _fenced(*fence.groups())]
+        at = fence.end()
+    return "".join([*shown, _dead(text[at:])])
 
 
 def visible(text: str) -> str:
@@ -87,9 +106,8 @@ def _prose(text: str) -> str:
         plain(text[at : found.start()])
         at = found.end()
         if link := found["link"]:
-            whole = link.rstrip(_AFTER_LINKS if "(" in link else f"{_AFTER_LINKS})")
-            code(whole)
-            plain(_escape(link[len(whole) :]))
+            code(whole(link))
+            plain(_escape(link.removeprefix(whole(link))))
         elif found["everyone"]:
             plain("@")
             code(found["everyone"])
@@ -97,6 +115,10 @@ def _prose(text: str) -> str:
             plain(found["bullet"] or found["time"] or _escape(found["mark"]))
     plain(text[at:])
     return "".join(shown)
+
+
+def _dead(text: str) -> str:
+    return coded_links(_LIVE.sub(r"\\\g<0>", text))
 
 
 def _escape(words: str) -> str:

@@ -85,13 +85,15 @@ Arguments = Mapping[str, object]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelTool:
     """Something the chat model may call while it answers. `parameters` is a JSON schema of an object. What `call`
-    returns is told to the model as evidence, cut at 4,000 letters. `seconds`: how long it may take."""
+    returns is told to the model as evidence, cut at 4,000 letters. `seconds`: how long it may take. `has_effect`: it
+    changes something outside of the conversation, so it is called only when the person who asked agrees by a button."""
 
     name: str
     description: str
     parameters: Mapping[str, object]
     call: Callable[[Arguments, Occasion], Awaitable[str]]
     seconds: float = 20.0
+    has_effect: bool = False
 
 
 OptionValue = str | int | float | bool

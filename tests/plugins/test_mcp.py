@@ -259,6 +259,16 @@ def test_settings_that_cannot_be_meant(wrong: dict[str, object], why: str) -> No
         McpSettings.model_validate(wrong)
 
 
+async def test_what_does_not_only_read_has_an_effect_unless_the_operator_knows_better(tmp_path: Path) -> None:
+    async with harbour() as url:
+        settings = {"servers": {"harbour": {"url": url}}, "tools": ["harbour.*"], "without_asking": ["harbour.sink"]}
+        async with hosting(tmp_path, {"mcp": settings | {"start_seconds": 60}}, **PATIENT) as plugins:
+            effects = {tool.name: tool.has_effect for _, tool in plugins.hooks.offers.tools()}
+    assert not effects["harbour__tides"]
+    assert not effects["harbour__sink"]
+    assert effects["harbour__leave"]
+
+
 def test_no_tool_may_be_called_that_was_not_named() -> None:
     settings = McpSettings.model_validate({"servers": {"a": {"command": ["x"]}, "b": {"command": ["x"]}}})
     assert not settings.may_call("a", "tool")

@@ -88,6 +88,7 @@ class Mcp(Plugin):
                     parameters=schema,
                     call=partial(self._call, connection, tool),
                     seconds=self.settings.timeout_seconds + 2,
+                    has_effect=not (_only_reads(tool) or self.settings.may_call_unasked(connection.name, tool.name)),
                 )
 
     async def _call(
@@ -96,6 +97,11 @@ class Mcp(Plugin):
         if self.settings.require_asker and occasion.asker_id is None:
             raise PluginError("mcp_nobody_asks", sentence("This tool may only be called for a person."))
         return _told(await connection.call(tool.name, arguments))
+
+
+def _only_reads(tool: Tool) -> bool:
+    """Whether its server says so."""
+    return tool.annotations is not None and tool.annotations.read_only_hint is True
 
 
 def _clean(name: str) -> str:

@@ -40,6 +40,11 @@ class McpSettings(PluginSettings):
     tools: tuple[str, ...] = Field(
         default=(), max_length=200, description="What may be called: server.tool, or server.* for all; nothing else"
     )
+    without_asking: tuple[str, ...] = Field(
+        default=(),
+        max_length=200,
+        description="Of those, what is called though its server does not say that it only reads; all else is asked for",
+    )
     timeout_seconds: float = Field(default=20, gt=0, le=60, description="Longest wait for a tool")
     start_seconds: float = Field(
         default=6, ge=0, le=60, description="Longest wait for servers at the start; less than a plugin has for on_start"
@@ -48,7 +53,7 @@ class McpSettings(PluginSettings):
 
     @model_validator(mode="after")
     def _tools_have_servers(self) -> "McpSettings":
-        for tool in self.tools:
+        for tool in (*self.tools, *self.without_asking):
             server, dot, name = tool.partition(".")
             if not dot or not name or server not in self.servers:
                 raise ValueError("has tools that do not begin with the name of a server and a dot.")
@@ -56,4 +61,12 @@ class McpSettings(PluginSettings):
 
     def may_call(self, server: str, tool: str) -> bool:
         """Whether the operator allowed it."""
-        return f"{server}.{tool}" in self.tools or f"{server}.{ALL}" in self.tools
+        return _has(self.tools, server, tool)
+
+    def may_call_unasked(self, server: str, tool: str) -> bool:
+        """Whether the operator allowed it without a word of the person who asked."""
+        return _has(self.without_asking, server, tool)
+
+
+def _has(tools: tuple[str, ...], server: str, tool: str) -> bool:
+    return f"{server}.{tool}" in tools or f"{server}.{ALL}" in tools
