@@ -32,6 +32,12 @@ class OwnSettings(TypedDict, total=False):
     keep_days: int
     captions: bool
     auto_join: bool
+    join_roles: tuple[int, ...]
+    transcribe_roles: tuple[int, ...]
+    export_roles: tuple[int, ...]
+    open_channels: tuple[int, ...]
+    closed_channels: tuple[int, ...]
+    news: bool
 
 
 def checked(changes: Mapping[str, object]) -> dict[str, object]:

@@ -29,6 +29,7 @@ from bot.memory import (
     facts,
     forgetting,
     holdings,
+    house_rules,
     indexing,
     recall,
     retention,
@@ -218,6 +219,11 @@ class Memory:
         found = await self._database.read(lambda session: settings.everywhere(session, "auto_join"))
         return tuple((server, channel) for (server, channel), is_on in found.items() if server is not None and is_on)
 
+    async def news_channels(self) -> tuple[tuple[int, int], ...]:
+        """Channels that asked for the words of whoever runs the bot, as server and channel."""
+        found = await self._database.read(lambda session: settings.everywhere(session, "news"))
+        return tuple((server, channel) for (server, channel), is_on in found.items() if server and channel and is_on)
+
     async def name_place(self, key: ConversationKey, name: str) -> None:
         """A place that no Discord knows is listed by its name."""
         await self._database.write(lambda session: settings.name_place(session, key, name))
@@ -259,6 +265,25 @@ class Memory:
     async def unasked(self, *person_ids: int) -> frozenset[int]:
         """Those of them who never chose whether they are heard."""
         return await self._database.read(lambda session: consents.unasked(session, person_ids))
+
+    async def meet(self, person_id: int, *, is_stranger: bool) -> bool:
+        """Somebody who shares a server with the bot, or does not: of strangers nothing is kept until they opt in. True:
+        they are a stranger since now."""
+        if await self._database.read(lambda session: consents.is_stranger(session, person_id)) is is_stranger:
+            return False
+        now = self._clock()
+        await self._database.write(
+            lambda session: (
+                consents.choose(session, person_id, consents.STRANGER, is_given=False, now=now)
+                if is_stranger
+                else consents.know(session, person_id)
+            )
+        )
+        return is_stranger
+
+    async def servers_of(self, person_id: int) -> frozenset[int]:
+        """Where somebody asked something that is remembered."""
+        return await self._database.read(lambda session: turns.servers_of(session, person_id))
 
     async def overview(self, scope: Scope) -> Overview:
         return await self._database.read(lambda session: holdings.overview(session, scope))
@@ -326,7 +351,10 @@ class Memory:
 
     async def wipe(self, *, copies: bool = True) -> None:
         """Leaves nothing on disk of what was forgotten before; with `copies` the copies and backups of the database
-        are made anew as well."""
+        are made anew as well; those that lie where another process runs follow by the note of the time."""
+        if copies:
+            now = self._clock()
+            await self._database.write(lambda session: house_rules.note_forgotten(session, now))
         await self._database.wipe()
         if copies:
             await self._database.renew_copies()

@@ -236,3 +236,11 @@ def clip_of(row: TurnClipRow) -> ClipRef:
             author_id=row.author_id,
         ),
     )
+
+
+async def servers_of(session: AsyncSession, person_id: int) -> frozenset[int]:
+    """Where somebody asked."""
+    found = await session.scalars(
+        select(TurnRow.server_id).where(TurnRow.asker_id == person_id, TurnRow.server_id.is_not(None)).distinct()
+    )
+    return frozenset(server for server in found if server is not None)

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from bot.domain.ask import AskKind
 from bot.domain.conversation import PlaceSettings, SpeakWhen
 from bot.domain.errors import BotError
 from bot.domain.sentence import sentence
@@ -33,6 +34,46 @@ def check_may_ask(person: Person, place: PlaceSettings) -> None:
         raise BotError(
             "not_allowed", "Here only people with certain roles may ask me. Ask a moderator, or ask me elsewhere."
         )
+
+
+def check_may_want(person: Person, place: PlaceSettings, kind: AskKind) -> None:
+    """Raises BotError (code not_allowed) for somebody who may not ask here, or not for that."""
+    check_may_ask(person, place)
+    if kind is AskKind.TRANSCRIBE and not _has_one_of(person, place.transcribe_roles):
+        raise BotError(
+            "not_allowed", "Here only people with certain roles may have words written down. Ask a moderator."
+        )
+    if kind in (AskKind.TIMELINE, AskKind.STORYBOARD):
+        check_may_export(person, place)
+
+
+def check_may_export(person: Person, place: PlaceSettings) -> None:
+    """Raises BotError (code not_allowed) for somebody who may not have files made of what was seen and said here."""
+    if not _has_one_of(person, place.export_roles):
+        raise BotError("not_allowed", "Here only people with certain roles may have files made. Ask a moderator.")
+
+
+def check_may_call_in(person: Person, place: PlaceSettings) -> None:
+    """Raises BotError (code not_allowed) for somebody who may not call the bot into a voice channel here."""
+    if not _has_one_of(person, place.join_roles):
+        raise BotError(
+            "not_allowed", "Here only people with certain roles may call me into voice channels. Ask a moderator."
+        )
+
+
+def is_open(place: PlaceSettings, channel_ids: Collection[int]) -> bool:
+    """Whether the bot may be used in a channel, told by its own id and those of what it hangs on: the channel of a
+    thread, its category. It holds for moderators as well."""
+    ids = set(channel_ids)
+    return ids.isdisjoint(place.closed_channels) and (
+        not place.open_channels or not ids.isdisjoint(place.open_channels)
+    )
+
+
+def check_is_open(place: PlaceSettings, channel_ids: Collection[int]) -> None:
+    """Raises BotError (code channel_closed) where the bot may not be used."""
+    if not is_open(place, channel_ids):
+        raise BotError("channel_closed", "I may not be used in this channel. Ask me in another one.")
 
 
 def may_hear(person: Person, place: PlaceSettings) -> bool:
