@@ -1,0 +1,1 @@
+"""How the bot is: figures, checks, metrics, the page and who may see it."""
