@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.conversation import ConversationKey, MediaSource, MessageRef
+from bot.domain.quote import Consent
 from bot.domain.recollection import Scope
 
 
@@ -27,7 +28,8 @@ class Ask:
     for a command. `locale` is the language of the texts around the answer, as Discord names it; `speak`: also aloud;
     `form` is the kind of file a timeline is wanted as (see pipeline/export). `asker_name` is what the asker is called
     there. `also` are channels whose words may surface in the answer (see Scope). `is_reply`: they chose the turn it
-    follows, so the last words of others in the place are not meant.
+    follows, so the last words of others in the place are not meant. `consent`: whether they agreed to what it costs;
+    `most_usd`: no more than this may be spent on it, None: no bound of its own.
     """
 
     job_id: str
@@ -46,6 +48,8 @@ class Ask:
     asker_name: str = field(default="", repr=False)
     also: tuple[int, ...] = ()
     is_reply: bool = False
+    consent: Consent = Consent.UNASKED
+    most_usd: float | None = None
 
     @property
     def scope(self) -> Scope:

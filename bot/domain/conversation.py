@@ -93,8 +93,11 @@ class AnswersWhen(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceSettings:
     """What holds in one channel. Language (BCP 47) and voice None: as it comes, as configured. Empty roles: everyone
-    may ask, everyone may have it spoken. `keep_days`: how long is remembered what was said there, None: as configured.
-    Of a voice channel: `captions` are shown in its chat, and with `auto_join` it is joined when somebody comes.
+    may ask, have it spoken, call the bot into a voice channel, have words written down, have files made. Only in
+    `open_channels` (none: in all) and not in `closed_channels` the bot may be used; both are channels or categories,
+    set for a whole server. `keep_days`: how long is remembered what was said there, None: as configured. Of a voice
+    channel: `captions` are shown in its chat, and with `auto_join` it is joined when somebody comes. `news`: words of
+    whoever runs the bot are posted there.
     """
 
     language: str | None = None
@@ -106,3 +109,9 @@ class PlaceSettings:
     keep_days: int | None = None
     captions: bool = False
     auto_join: bool = False
+    join_roles: tuple[int, ...] = ()
+    transcribe_roles: tuple[int, ...] = ()
+    export_roles: tuple[int, ...] = ()
+    open_channels: tuple[int, ...] = ()
+    closed_channels: tuple[int, ...] = ()
+    news: bool = False

@@ -13,6 +13,19 @@ class MediaKind(StrEnum):
     PICTURE = "picture"
 
 
+class MediaFamily(StrEnum):
+    """Kinds of files that are refused unless the operator allows them, because few people send them and what decodes
+    them is old."""
+
+    AVI = "avi"
+    FLV = "flv"
+    MPEGTS = "mpegts"
+    WMV = "wmv"
+    THEORA = "theora"
+    AMR = "amr"
+    RAW_H264 = "raw-h264"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaFile:
     """A file saved where we may read it. `sha256` is the hex digest of its bytes."""

@@ -36,6 +36,8 @@ class NoticeCode(StrEnum):
     OFFLINE = "offline"
     CLIP_LEFT_OUT = "clip_left_out"
     LOOK_FAILED = "look_failed"
+    NOT_KEPT = "not_kept"
+    DEGRADED = "degraded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

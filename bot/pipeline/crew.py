@@ -11,6 +11,7 @@ from bot.hooks.caller import Hooks
 from bot.media.limits import MediaLimits
 from bot.providers.base import Captioner, ChatModel, Embedder, Synthesizer, Transcriber
 from bot.providers.image_tokens import Detail
+from bot.providers.prices import PriceList, vendors_prices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class Crew:
     The languages (BCP 47) are what is spoken in clips, what captions and answers are written in, and what the voice
     speaks; None: as it comes. `voice` None: as configured. `embedder` None: nothing is found by its meaning.
     `max_looks`: how often an answer may have a part of a clip examined again; `max_tool_calls`: how often it may call
-    tools of plugins. `hooks` are where plugins step in.
+    tools of plugins. `hooks` are where plugins step in. `prices` are what its models cost.
     """
 
     captioner: Captioner
@@ -58,6 +59,7 @@ class Crew:
     max_looks: int = 2
     max_tool_calls: int = 4
     hooks: Hooks = field(default_factory=Hooks, repr=False)
+    prices: PriceList = field(default_factory=vendors_prices, repr=False)
 
     def occasion(
         self,

@@ -11,20 +11,31 @@ from bot.domain.role import Role
 from bot.media.audio import AudioEnd, cut_audio
 from bot.media.frames import FramesEnd, sample_frames
 from bot.media.selector import frame_budget
+from bot.media.sheet import sheet_size
 from bot.pipeline.crew import Crew
 from bot.pipeline.fusion import RULES
+from bot.pipeline.looking import LOOK_EDGE_PX, LOOK_FRAMES
 from bot.pipeline.together import together
 from bot.pipeline.tokens import estimate_tokens
 from bot.providers.image_tokens import image_tokens
-from bot.providers.prices import Quantity, cost_usd
+from bot.providers.prices import Quantity
 
-# Rounded up from what vision models write about a frame and what people say in a second.
-_CAPTION_TOKENS = 60
-_REQUEST_TOKENS = 400
+# What nearly all replies of vision models stay below, with their JSON, and what people say in a second.
+_CAPTION_TOKENS = 90
+_SHEET_TOKENS = 150
+_REQUEST_TOKENS = 500
+_QUESTION_TOKENS = 250
+_RULES_TOKENS = estimate_tokens(RULES)
 _SPEECH_TOKENS_PER_SECOND = 5
 _CHARACTERS_PER_TOKEN = 4
 _CHARACTERS_PER_SPOKEN_SECOND = 14
+_ANSWER_TOKENS = 220
+_SPOKEN_CHARACTERS = 800
 _PIECE_SECONDS = 8.0
+# One question in eight has a part of a clip examined again. What is left over elsewhere pays for the rest of that.
+_LOOK_SHARE = 0.35
+_LOOK_SECONDS = 30.0
+_LOOK_OUTPUT_TOKENS = 700
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +49,7 @@ class RoleEstimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """Frames, sound, tokens and money of one answer that is also spoken."""
+    """Frames, sound, tokens and money of one answer; `frames` are pictures as they are sent."""
 
     duration_seconds: float
     frames: int
@@ -56,21 +67,76 @@ class Estimate:
         costs = [part.cost_usd for part in self.parts]
         return None if None in costs else sum(cost for cost in costs if cost is not None)
 
+    @property
+    def known_usd(self) -> float:
+        """All roles whose price is known."""
+        return sum(part.cost_usd or 0.0 for part in self.parts)
+
     def as_json(self) -> dict[str, Any]:
         """The JSON contract of `estimate --json`."""
         return {**asdict(self), "cost_usd": self.cost_usd}
 
 
-def estimate_ahead(crew: Crew, facts: MediaProbe) -> Estimate:
-    """An upper estimate from the probe alone: every frame of the budget, every second of sound."""
-    duration = facts.duration_seconds or crew.limits.max_seconds
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What of one clip is to be put into words: pictures of one size, `sheets` of frames where that is so, and pieces
+    of sound in seconds. Up to `hold` pictures go to the chat model itself. `known_tokens`: words of it that are there
+    already."""
+
+    duration_seconds: float = 0.0
+    pictures: int = 0
+    size: tuple[int, int] = (1, 1)
+    sheets: bool = False
+    pieces: tuple[float, ...] = ()
+    hold: int = 0
+    known_tokens: int = 0
+
+
+def length_of(crew: Crew, facts: MediaProbe) -> float:
+    """How long a clip is, at the most."""
     if facts.kind is MediaKind.PICTURE:
-        duration = 0.0
-    frames = frame_budget(duration, crew.limits.max_frames) if facts.has_video else 0
+        return 0.0
+    return min(facts.duration_seconds or crew.limits.max_seconds, crew.limits.max_seconds)
+
+
+def frames_of(crew: Crew, facts: MediaProbe) -> int:
+    """How many frames of a clip are looked at, at the most."""
+    if not facts.has_video:
+        return 0
+    return 1 if facts.kind is MediaKind.PICTURE else frame_budget(length_of(crew, facts), crew.limits.max_frames)
+
+
+def load_ahead(
+    crew: Crew,
+    facts: MediaProbe,
+    *,
+    pictures: int | None = None,
+    sheets: bool = False,
+    hold: int | None = None,
+    watches: bool = True,
+    listens: bool = True,
+) -> Load:
+    """An upper bound from the probe alone: every frame of the budget (or so many `pictures`), every second of sound.
+    What is known already is not paid for again; `hold` None: as many as the crew's chat model takes."""
+    duration, frames = length_of(crew, facts), frames_of(crew, facts)
+    sound = duration if facts.has_audio else 0.0
+    count = frames if pictures is None else min(pictures, frames)
+    known = (0 if watches else frames * _CAPTION_TOKENS) + (0.0 if listens else sound * _SPEECH_TOKENS_PER_SECOND)
     size = (facts.video.width, facts.video.height) if facts.video else (1, 1)
-    audio_seconds = duration if facts.has_audio else 0.0
-    pieces = [_PIECE_SECONDS] * math.ceil(audio_seconds / _PIECE_SECONDS)
-    return _priced(crew, duration, [size] * frames, pieces)
+    return Load(
+        duration_seconds=duration,
+        pictures=count if watches else 0,
+        size=sheet_size(*size, crew.caption_edge_px) if sheets else size,
+        sheets=sheets,
+        pieces=(_PIECE_SECONDS,) * math.ceil(sound / _PIECE_SECONDS) if listens else (),
+        hold=crew.direct_max_frames if hold is None else hold,
+        known_tokens=math.ceil(known),
+    )
+
+
+def estimate_ahead(crew: Crew, facts: MediaProbe, *, speaks: bool = True) -> Estimate:
+    """An upper estimate from the probe alone."""
+    return priced(crew, [load_ahead(crew, facts)], speaks=speaks)
 
 
 async def estimate_exactly(crew: Crew, file: MediaFile, facts: MediaProbe) -> Estimate:
@@ -98,48 +164,94 @@ async def estimate_exactly(crew: Crew, file: MediaFile, facts: MediaProbe) -> Es
                         ends.append(item.decoded_seconds)
 
     await together(look(), listen())
-    return _priced(crew, max(ends), sizes, pieces)
-
-
-def _priced(crew: Crew, duration_seconds: float, sizes: Sequence[tuple[int, int]], pieces: Sequence[float]) -> Estimate:
-    model = {role: refs[0] for role, refs in crew.models.items()}
-    viewer = Role.CHAT if 0 < len(sizes) <= crew.direct_max_frames else Role.CAPTIONS
-    pictures = sum(
-        image_tokens(model[viewer].model, *_fitted(size, crew.caption_edge_px), crew.caption_detail) for size in sizes
+    load = Load(
+        duration_seconds=max(ends),
+        pictures=len(sizes),
+        size=max(sizes, default=(1, 1)),
+        pieces=tuple(pieces),
+        hold=crew.direct_max_frames,
     )
-    requests = math.ceil(len(sizes) / crew.frames_per_request) if viewer is Role.CAPTIONS else 0
-    heard = math.ceil(sum(pieces) * _SPEECH_TOKENS_PER_SECOND)
-    evidence = min(len(sizes) * _CAPTION_TOKENS + heard, crew.evidence_tokens)
-    spoken = min(crew.max_output_tokens * _CHARACTERS_PER_TOKEN, crew.max_spoken_characters)
-    quantities = {
-        Role.CAPTIONS: Quantity(
-            input_tokens=(pictures if requests else 0) + requests * _REQUEST_TOKENS,
-            output_tokens=len(sizes) * _CAPTION_TOKENS if requests else 0,
-        ),
-        Role.TRANSCRIPTS: Quantity(audio_seconds=sum(pieces)),
-        Role.CHAT: Quantity(
-            input_tokens=evidence + estimate_tokens(RULES) + _REQUEST_TOKENS + (0 if requests else pictures),
-            output_tokens=crew.max_output_tokens,
-        ),
-        Role.SPEECH: Quantity(characters=spoken, audio_seconds=spoken / _CHARACTERS_PER_SPOKEN_SECOND),
-    }
+    return priced(crew, [load])
+
+
+def priced(crew: Crew, loads: Sequence[Load], *, answers: bool = True, speaks: bool = True) -> Estimate:
+    """All clips of one question; `answers` False: only put into words."""
+    models = {role: refs[0] for role, refs in crew.models.items()}
+    quantities = {role: Quantity() for role in (Role.CAPTIONS, Role.TRANSCRIPTS, Role.CHAT, Role.SPEECH)}
+    requests = shown = 0
+    told = 0
+    for load in loads:
+        is_direct = answers and 0 < load.pictures <= load.hold
+        viewer = Role.CHAT if is_direct else Role.CAPTIONS
+        size = _fitted(load.size, crew.caption_edge_px)
+        pictures = load.pictures * image_tokens(models[viewer].model, *size, crew.caption_detail)
+        calls = 0 if is_direct else math.ceil(load.pictures / crew.frames_per_request)
+        words = 0 if is_direct else load.pictures * (_SHEET_TOKENS if load.sheets else _CAPTION_TOKENS)
+        quantities[viewer] = _plus(quantities[viewer], Quantity(input_tokens=pictures + calls * _REQUEST_TOKENS))
+        quantities[Role.CAPTIONS] = _plus(quantities[Role.CAPTIONS], Quantity(output_tokens=words))
+        heard = Quantity(audio_seconds=sum(load.pieces))
+        quantities[Role.TRANSCRIPTS] = _plus(quantities[Role.TRANSCRIPTS], heard)
+        told += load.known_tokens + words + math.ceil(sum(load.pieces) * _SPEECH_TOKENS_PER_SECOND)
+        requests += calls
+        shown += pictures
+    if answers:
+        prompt = min(told, crew.evidence_tokens) + _RULES_TOKENS + _QUESTION_TOKENS
+        output = Quantity(input_tokens=prompt, output_tokens=min(crew.max_output_tokens, _ANSWER_TOKENS))
+        asked_again = quantities[Role.CHAT].input_tokens + prompt + _LOOK_OUTPUT_TOKENS
+        quantities[Role.CHAT] = _plus(quantities[Role.CHAT], output)
+        for role, look in _look(crew, loads, asked_again).items():
+            quantities[role] = _plus(quantities[role], look)
+    if speaks:
+        spoken = min(crew.max_output_tokens * _CHARACTERS_PER_TOKEN, crew.max_spoken_characters, _SPOKEN_CHARACTERS)
+        quantities[Role.SPEECH] = Quantity(characters=spoken, audio_seconds=spoken / _CHARACTERS_PER_SPOKEN_SECOND)
     return Estimate(
-        duration_seconds=round(duration_seconds, 3),
-        frames=len(sizes),
+        duration_seconds=round(max((load.duration_seconds for load in loads), default=0.0), 3),
+        frames=sum(load.pictures for load in loads),
         caption_requests=requests,
-        image_tokens=pictures,
-        audio_seconds=round(sum(pieces), 3),
-        transcript_requests=len(pieces),
+        image_tokens=shown,
+        audio_seconds=round(sum(sum(load.pieces) for load in loads), 3),
+        transcript_requests=sum(len(load.pieces) for load in loads),
         input_tokens=sum(quantity.input_tokens for quantity in quantities.values()),
         output_tokens=sum(quantity.output_tokens for quantity in quantities.values()),
         parts=tuple(
             RoleEstimate(
                 role=role,
-                model=model[role].model,
-                cost_usd=0.0 if model[role].is_free else cost_usd(model[role].model, quantity),
+                model=models[role].model,
+                cost_usd=0.0
+                if models[role].is_free or quantity == Quantity()
+                else crew.prices.cost_usd(models[role].model, quantity),
             )
             for role, quantity in quantities.items()
         ),
+    )
+
+
+def _look(crew: Crew, loads: Sequence[Load], asked_again: int) -> dict[Role, Quantity]:
+    """What is spent where the model has a part of a clip examined again, as it does now and then."""
+    pictures = [load for load in loads if load.pictures]
+    if not crew.max_looks or not loads:
+        return {}
+    again = {Role.CHAT: Quantity(input_tokens=round(_LOOK_SHARE * asked_again))}
+    if pictures:
+        size = max(_fitted(load.size, LOOK_EDGE_PX) for load in pictures)
+        tokens = LOOK_FRAMES * image_tokens(crew.models[Role.CAPTIONS][0].model, *size, crew.caption_detail)
+        again[Role.CAPTIONS] = Quantity(
+            input_tokens=round(_LOOK_SHARE * (tokens + _REQUEST_TOKENS)),
+            output_tokens=round(_LOOK_SHARE * _LOOK_OUTPUT_TOKENS),
+        )
+    else:
+        longest = max(load.duration_seconds for load in loads)
+        again[Role.TRANSCRIPTS] = Quantity(audio_seconds=_LOOK_SHARE * min(_LOOK_SECONDS, longest))
+    return again
+
+
+def _plus(one: Quantity, other: Quantity) -> Quantity:
+    return Quantity(
+        input_tokens=one.input_tokens + other.input_tokens,
+        cached_tokens=one.cached_tokens + other.cached_tokens,
+        output_tokens=one.output_tokens + other.output_tokens,
+        audio_seconds=one.audio_seconds + other.audio_seconds,
+        characters=one.characters + other.characters,
     )
 
 

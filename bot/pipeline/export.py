@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from bot.domain.clock import subtitle_time
+from bot.domain.links import split_links
 from bot.domain.moment_text import window
 from bot.domain.timeline import Moment, MomentKind, Notice, Timeline
+from bot.domain.visible import visible
 
 _SUBTITLED = (MomentKind.SEEN, MomentKind.TEXT, MomentKind.HEARD, MomentKind.TONE, MomentKind.SOUND)
 _SHORTEST_CUE_SECONDS = 0.5
@@ -20,10 +22,10 @@ def moment_as_json(moment: Moment) -> dict[str, Any]:
         "kind": moment.kind.value,
         "start_seconds": round(moment.start_seconds, 3),
         "end_seconds": round(moment.end_seconds, 3),
-        "text": moment.text,
+        "text": visible(moment.text),
     }
     if moment.speaker is not None:
-        shape["speaker"] = moment.speaker
+        shape["speaker"] = visible(moment.speaker)
     return shape
 
 
@@ -93,7 +95,7 @@ def _plain(moment: Moment) -> str:
 
 
 def _spoken_by(moment: Moment) -> str:
-    return f"{moment.speaker}: {moment.text}" if moment.speaker else moment.text
+    return visible(f"{moment.speaker}: {moment.text}" if moment.speaker else moment.text)
 
 
 def _one_line(text: str) -> str:
@@ -122,4 +124,9 @@ def _cue_text(moment: Moment) -> str:
 
 
 def _escape_markdown(text: str) -> str:
-    return re.sub(r"([\\`*_{}\[\]<>#|~@])", r"\\\1", _one_line(text))
+    """Links are shown as code, which nothing makes a link of."""
+    pieces = split_links(_one_line(text))
+    return "".join(
+        f"`{piece.replace('|', '%7C')}`" if at % 2 else re.sub(r"([\\`*_{}\[\]<>#|~@&])", r"\\\1", piece)
+        for at, piece in enumerate(pieces)
+    )

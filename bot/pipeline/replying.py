@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from bot.domain.answer import AnswerMode, Question
+from bot.domain.answer import AnswerMode, Question, WantedCall
 from bot.domain.media import VoiceClip
 from bot.domain.recollection import NOTHING, Recollection
 from bot.pipeline.answering import answer, prepare
@@ -19,11 +19,12 @@ from bot.pipeline.video import Understanding
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What was said, how the clips reached the model, and the sound of it."""
+    """What was said, how the clips reached the model, and the sound of it; `wanted`: see Toolbox."""
 
     text: str = field(repr=False)
     mode: AnswerMode
     voice: VoiceClip | None
+    wanted: tuple[WantedCall, ...] = ()
 
 
 async def reply(
@@ -41,6 +42,7 @@ async def reply(
     model may have parts of them examined again; what came of that is in their `looks`. Raises ProviderError."""
     evidence = Evidence(clips=tuple(clip.timeline for clip in clips), earlier=earlier)
     frames = tuple(frame for clip in clips for frame in clip.frames)
+    toolbox = Toolbox(run, crew, Looking(run, crew, again, evidence.clips))
     async with AsyncExitStack() as voice:
         speaker = Speaker(run, crew)
         if speak:
@@ -51,6 +53,6 @@ async def reply(
             crew,
             prompt,
             on_sentence=speaker.say if speak else lambda _sentence: None,
-            toolbox=Toolbox(run, crew, Looking(run, crew, again, evidence.clips)),
+            toolbox=toolbox,
         )
-    return Reply(text=text, mode=chosen, voice=speaker.clip)
+    return Reply(text=text, mode=chosen, voice=speaker.clip, wanted=tuple(toolbox.wanted))

@@ -7,6 +7,8 @@ from typing import Any, cast
 
 import sentencex  # pyright: ignore[reportMissingTypeStubs] - compiled, ships none; typed by _segment below
 
+from bot.domain.links import without_links
+
 _segment = cast("Callable[[str, str], list[str]]", cast(Any, sentencex).segment)
 
 _LONGEST_SENTENCE = 400
@@ -68,6 +70,7 @@ class SpokenText:
         parts = sentence.split("```")
         spoken = " ".join(part for number, part in enumerate(parts) if (number % 2 == 1) == self._in_code)
         self._in_code ^= len(parts) % 2 == 0
+        spoken = without_links(_MASKED.sub(r"\1", spoken))
         for pattern, replacement in _UNSAID:
             spoken = pattern.sub(replacement, spoken)
         kept = (character if unicodedata.category(character) not in _UNSPOKEN else " " for character in spoken)
@@ -75,9 +78,8 @@ class SpokenText:
         return words if any(character.isalnum() for character in words) else ""
 
 
+_MASKED = re.compile(r"\[([^\]]+)\]\([^)\s]*[./:][^)]*\)")
 _UNSAID = (
-    (re.compile(r"\[([^\]]+)\]\(https?://[^)]*\)"), r"\1"),
-    (re.compile(r"https?://\S+"), " "),
     (re.compile(r"\s?[\[(（【][^\])）】]{0,6}\d{1,3}:\d{2}[^\])）】]{0,24}[\])）】]"), ""),
     (re.compile(r"[*_~`#>|]+|<[@#:][^>]*>|^\s*[-+•]\s+", re.MULTILINE), " "),
 )

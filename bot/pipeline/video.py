@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from bot.domain.errors import ProviderError
+from bot.domain.errors import MediaError, ProviderError
 from bot.domain.media import Frame, MediaFile, MediaProbe
 from bot.domain.timeline import Timeline
 from bot.domain.understanding import Heard, Look, Seen
 from bot.hooks.specs import Specs
 from bot.pipeline import notices
 from bot.pipeline.crew import Crew
+from bot.pipeline.degrade import FULL, Plan, Step
 from bot.pipeline.listening import Listening
 from bot.pipeline.run import Run
 from bot.pipeline.together import together
@@ -54,14 +55,18 @@ async def understand(
     *,
     hold_frames: int,
     known: Known = Known(),
+    plan: Plan = FULL,
 ) -> Understanding:
-    """Watch and listen at once (`hold_frames`: see Watching); a half that is known already is not done again.
+    """Watch and listen at once (`hold_frames`: see Watching); a half that is known already is not done again. `plan`
+    says how much of the pictures is looked at.
 
     Raises MediaError when nothing of the file can be used, ProviderError when nobody could describe or transcribe any
     of it; what only one half lost is a notice.
     """
     listening = Listening(run, crew)
-    watching = Watching(run, crew, hold_frames=hold_frames, segments=listening.segments)
+    hold = 0 if plan.step is Step.SHEETS else hold_frames
+    watching = Watching(run, crew, hold_frames=hold, segments=listening.segments, plan=plan)
+    looks_at_it = probe.has_video and (plan.sees or known.seen is not None)
     if known.heard is not None:
         listening.segments += known.heard.segments
     picture_error, sound_error = await together(
@@ -70,9 +75,9 @@ async def understand(
     )
     if picture_error is not None and (sound_error is not None or not probe.has_audio):
         raise picture_error
-    if sound_error is not None and not probe.has_video:
+    if sound_error is not None and not looks_at_it:
         raise sound_error
-    failure = None if known.seen or known.heard else _failure(watching, listening, probe)
+    failure = None if known.seen or known.heard else _failure(watching, listening, looks_at_it=looks_at_it)
     if failure is not None:
         raise failure
     if picture_error is not None:
@@ -83,7 +88,7 @@ async def understand(
     return Understanding(
         timeline=recall(run, seen, heard, known.looks),
         known=Known(
-            seen=None if picture_error or watching.held or watching.got_nothing else seen,
+            seen=seen if known.seen or (plan.sees and not _is_lost(picture_error, watching)) else None,
             heard=None if sound_error or listening.got_nothing else heard,
             looks=known.looks,
         ),
@@ -134,9 +139,14 @@ async def _nothing() -> None:
     """A half that is known."""
 
 
-def _failure(watching: Watching, listening: Listening, probe: MediaProbe) -> ProviderError | None:
+def _is_lost(error: MediaError | None, watching: Watching) -> bool:
+    """Whether nothing of the pictures was put into words."""
+    return error is not None or bool(watching.held) or watching.got_nothing
+
+
+def _failure(watching: Watching, listening: Listening, *, looks_at_it: bool) -> ProviderError | None:
     """The reason when there is nothing to go by: whatever of the clip should have been put into words was not."""
-    seen = watching.got_nothing or not probe.has_video
+    seen = watching.got_nothing or not looks_at_it
     heard = listening.got_nothing or not listening.has_sound
     return (watching.failure or listening.failure) if seen and heard else None
 

@@ -11,9 +11,11 @@ from bot.domain.speech import Segment
 from bot.domain.timeline import Caption, Notice
 from bot.domain.understanding import Seen
 from bot.media.frames import FramesEnd, SceneCut, sample_frames
+from bot.media.sheet import SHEET_FRAMES, draw_sheet
 from bot.pipeline import notices
 from bot.pipeline.captioning import caption
 from bot.pipeline.crew import Crew
+from bot.pipeline.degrade import FULL, Plan, Step
 from bot.pipeline.run import Run
 from bot.pipeline.together import together
 from bot.providers.base import CaptionRequest
@@ -27,13 +29,14 @@ class Watching:
     """The pictures of one clip on their way into words.
 
     `hold_frames` is how many frames are kept from the captioner: a clip with no more than these ends with its
-    frames in `held` and without captions. `segments` is what was heard so far, growing meanwhile. `failure` is the
-    first of the captioner's.
+    frames in `held` and without captions. `segments` is what was heard so far, growing meanwhile. `plan` says how much
+    is looked at. `failure` is the first of the captioner's.
     """
 
-    def __init__(self, run: Run, crew: Crew, *, hold_frames: int, segments: list[Segment]) -> None:
+    def __init__(self, run: Run, crew: Crew, *, hold_frames: int, segments: list[Segment], plan: Plan = FULL) -> None:
         self._run = run
         self._crew = crew
+        self._plan = plan
         self._hold_frames = hold_frames
         self._segments = segments
         self._batches: asyncio.Queue[tuple[Frame, ...] | None] = asyncio.Queue()  # bounded by limits.max_frames
@@ -68,6 +71,10 @@ class Watching:
             return None
         if probe.kind is MediaKind.PICTURE:
             self._note(notices.STILL_PICTURE)
+        if self._plan.notice is not None:
+            self._note(self._plan.notice)
+        if not self._plan.sees:
+            return None
         try:
             await together(self._sample(file, probe), self._describe())
         except MediaError as error:
@@ -78,6 +85,10 @@ class Watching:
         return None
 
     @property
+    def _are_sheets(self) -> bool:
+        return self._plan.step is Step.SHEETS
+
+    @property
     def got_nothing(self) -> bool:
         """The captioner failed on every frame."""
         return self.failure is not None and not self.captions
@@ -86,22 +97,37 @@ class Watching:
         """Frames in batches for the captioner; the first `hold_frames` wait until there are more than that."""
         run, size = self._run, self._crew.frames_per_request
         waiting: list[Frame] = []
-        async with run.stage(Stage.FRAMES), aclosing(sample_frames(file, probe, self._crew.limits)) as items:
+        sheet: list[Frame] = []
+        frames = sample_frames(file, probe, self._crew.limits, max_frames=self._plan.frames)
+
+        def take(picture: Frame) -> None:
+            self.frame_count += 1
+            waiting.append(picture)
+            run.progress(Stage.FRAMES, self.frame_count, None)
+            while self.frame_count > self._hold_frames and len(waiting) >= size:
+                self._batches.put_nowait(tuple(waiting[:size]))
+                del waiting[:size]
+
+        async with run.stage(Stage.FRAMES), aclosing(frames) as items:
             async for item in items:
                 match item:
+                    case Frame() if self._are_sheets:
+                        sheet.append(item)
+                        if len(sheet) == SHEET_FRAMES:
+                            take(await draw_sheet(sheet, edge_px=self._crew.caption_edge_px))
+                            sheet.clear()
                     case Frame():
-                        self.frame_count += 1
-                        waiting.append(item)
-                        run.progress(Stage.FRAMES, self.frame_count, None)
-                        while self.frame_count > self._hold_frames and len(waiting) >= size:
-                            self._batches.put_nowait(tuple(waiting[:size]))
-                            del waiting[:size]
-                    case SceneCut():
+                        take(item)
+                    case SceneCut() if not self._are_sheets:  # a sheet is described across the cuts on it
                         self.cuts.append(item.at_seconds)
                     case FramesEnd():
                         self.end_seconds = item.decoded_seconds
                         if item.damaged:
                             self._note(notices.FILE_DAMAGED)
+                    case _:
+                        pass
+            if sheet:
+                take(await draw_sheet(sheet, edge_px=self._crew.caption_edge_px))
         if self.frame_count <= self._hold_frames:
             self.held = waiting
         elif waiting:
@@ -142,4 +168,5 @@ class Watching:
             previous=max(before, key=lambda caption: caption.at_seconds, default=None),
             speech=tuple(s for s in self._segments if s.end_seconds > start and s.start_seconds < end),
             language=self._crew.answer_language,
+            are_sheets=self._are_sheets,
         )

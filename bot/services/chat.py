@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
-from bot.domain.answer import AnswerMode, QuestionSource, Usage
+from bot.domain.answer import AnswerMode, QuestionSource, Usage, WantedCall
 from bot.domain.ask import Ask, AskKind
 from bot.domain.conversation import ClipRef, MediaSource, PlaceSettings, Turn
 from bot.domain.errors import BotError, MediaError
 from bot.domain.events import RunListener
 from bot.domain.media import VoiceClip
 from bot.domain.occasion import Surface
+from bot.domain.quote import Consent, Quote
 from bot.domain.recollection import NOTHING, Recollection
 from bot.domain.sentence import sentence
 from bot.domain.timeline import MomentKind, Notice, NoticeCode, Timeline
@@ -24,7 +25,9 @@ from bot.pipeline.replying import reply
 from bot.pipeline.run import Run
 from bot.pipeline.speaking import say
 from bot.pipeline.together import first_cause
+from bot.pipeline.tools import carry_out
 from bot.services.clips import Again, Clip, ClipService, Storyboard
+from bot.services.quota import Budget, Spending, UnagreedError
 from bot.services.remembrance import Remembrance
 
 TURNS_BACK = 8
@@ -35,7 +38,9 @@ _SAID = (AskKind.ASK, AskKind.SUMMARIZE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What came of an ask: text and voice of an answer (empty for exports), the timelines of the clips, storyboards."""
+    """What came of an ask: text and voice of an answer (empty for exports), the timelines of the clips, storyboards;
+    `wanted` are calls of tools that wait for the asker. `quote`: nothing was done yet, because it costs so much that
+    the asker has to agree first."""
 
     text: str = field(default="", repr=False)
     question: str = field(default="", repr=False)
@@ -47,11 +52,14 @@ class Done:
     voice: VoiceClip | None = None
     source: QuestionSource = QuestionSource.TYPED
     mode: AnswerMode = AnswerMode.AUTO
+    wanted: tuple[WantedCall, ...] = ()
+    quote: Quote | None = None
     timings_seconds: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 class ChatService:
-    """Answers for one crew; `standing` notices (such as the offline preset's) go with every answer."""
+    """Answers for one crew; `standing` notices (such as the offline preset's) go with every answer. What may cost more
+    than `confirm_usd` waits for the asker to agree; 0: nothing does."""
 
     def __init__(
         self,
@@ -63,7 +71,11 @@ class ChatService:
         mode: AnswerMode,
         max_clips: int,
         standing: tuple[Notice, ...] = (),
+        budget: Budget | None = None,
+        confirm_usd: float = 0.0,
     ) -> None:
+        self._budget = budget
+        self._confirm_usd = confirm_usd
         self._crew = crew
         self._memory = memory
         self._clips = clips
@@ -95,17 +107,27 @@ class ChatService:
                 done = await self._storyboards(run, wanted)
                 refs = [board.ref for board in done.storyboards]
             else:
-                clips, ask = await self._understand(run, ask, wanted)
-                if not clips and (ask.kind is not AskKind.ASK or not ask.question):
-                    raise no_clip()
-                refs = [clip.ref for clip in clips]
-                with ExitStack() as stack:
-                    again = [self._clips.again(run, clip, stack) for clip in clips]
-                    done, earlier = await self._reply(run, ask, crew, clips, again)
+                async with self._spending(ask, wanted) as spending:
+                    try:
+                        clips, ask = await self._understand(run, ask, wanted, spending)
+                    except UnagreedError as unagreed:
+                        return Done(quote=unagreed.quote, timings_seconds=run.timings_seconds)
+                    if not clips and (ask.kind is not AskKind.ASK or not ask.question):
+                        raise no_clip()
+                    refs = [clip.ref for clip in clips]
+                    with ExitStack() as stack:
+                        again = [self._clips.again(run, clip, stack) for clip in clips]
+                        done, earlier = await self._reply(run, ask, crew, clips, again)
         if keeps and (ask.clips or ask.kind in _SAID or not ask.is_private):
             await self._remembrance.keep(_turn(ask, done, refs, earlier))
             await self._clips.keep_looks(again)
         return replace(done, timings_seconds=run.timings_seconds)
+
+    async def carry_out(self, call: WantedCall, ask: Ask) -> str:
+        """What a tool says to a call that the asker agreed to. Raises BotError."""
+        surface, asker_id = Surface.CHAT, ask.asker_id
+        occasion = self._crew.occasion(ask.job_id, surface, key=ask.key, asker_id=asker_id, locale=ask.locale)
+        return await carry_out(self._crew.hooks.offers, call, occasion)
 
     async def _speak(self, run: Run, ask: Ask, crew: Crew) -> Done:
         """The answer of the turn an ask follows, aloud."""
@@ -126,12 +148,29 @@ class ChatService:
         turns = await self._memory.chain(ask.follows, limit=TURNS_BACK) if ask.follows else ()
         return next((turn.clips for turn in reversed(turns) if turn.clips), ())
 
-    async def _understand(self, run: Run, ask: Ask, wanted: Sequence[MediaSource | ClipRef]) -> tuple[list[Clip], Ask]:
+    def _spending(self, ask: Ask, wanted: Sequence[MediaSource | ClipRef]) -> Spending:
+        """Nobody is asked to agree on the command line."""
+        return Spending(
+            self._crew,
+            self._budget,
+            seats=len(wanted) + (ask.voice_question is not None),
+            answers=ask.kind in _SAID,
+            speaks=ask.speak,
+            consent=ask.consent if ask.asker_id else Consent.AGREED,
+            confirm_usd=self._confirm_usd,
+            most_usd=ask.most_usd,
+        )
+
+    async def _understand(
+        self, run: Run, ask: Ask, wanted: Sequence[MediaSource | ClipRef], spending: Spending
+    ) -> tuple[list[Clip], Ask]:
         """The clips in play and the ask with its question in words, all worked on at once."""
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._clip(run, ask, ref, alone=len(wanted) == 1)) for ref in wanted]
-                spoken = group.create_task(self._spoken_question(run, ask))
+                tasks = [
+                    group.create_task(self._clip(run, ask, ref, spending, alone=len(wanted) == 1)) for ref in wanted
+                ]
+                spoken = group.create_task(self._spoken_question(run, ask, spending))
         except BaseExceptionGroup as failures:
             raise first_cause(failures) from None
         results = [task.result() for task in tasks]
@@ -150,22 +189,25 @@ class ChatService:
             run.notice(_only_first(self._max_clips, len(clips)))
         return clips[: self._max_clips]
 
-    async def _clip(self, run: Run, ask: Ask, ref: MediaSource | ClipRef, *, alone: bool) -> Clip | MediaError:
+    async def _clip(
+        self, run: Run, ask: Ask, ref: MediaSource | ClipRef, spending: Spending, *, alone: bool
+    ) -> Clip | MediaError:
         """One clip in words; among several, one that cannot be used does not spoil the others."""
         source, sha256 = (ref.source, ref.sha256) if isinstance(ref, ClipRef) else (ref, None)
         mode = AnswerMode.CAPTION if ask.kind is AskKind.TIMELINE else self._mode
         looks = ask.kind is not AskKind.TRANSCRIBE
         try:
-            return await self._clips.understood(run, source, sha256=sha256, mode=mode, looks=looks)
+            return await self._clips.understood(run, source, sha256=sha256, mode=mode, looks=looks, spending=spending)
         except MediaError as error:
             if alone:
                 raise
             return error
 
-    async def _spoken_question(self, run: Run, ask: Ask) -> str | None:
+    async def _spoken_question(self, run: Run, ask: Ask, spending: Spending) -> str | None:
         if ask.voice_question is None:
             return None
-        clip = await self._clips.understood(run, ask.voice_question, mode=self._mode, looks=False)
+        voice = ask.voice_question
+        clip = await self._clips.understood(run, voice, mode=self._mode, looks=False, spending=spending)
         words = " ".join(moment.text for moment in clip.understanding.timeline.of(MomentKind.HEARD))
         if not words.strip():
             raise MediaError(
@@ -209,6 +251,7 @@ class ChatService:
                 voice=said.voice,
                 source=question.source,
                 mode=said.mode,
+                wanted=said.wanted,
             )
         elif ask.kind is AskKind.TRANSCRIBE:
             done = replace(done, text="\n".join(spoken))

@@ -1,7 +1,6 @@
 """Clips as people post them: fetched, understood once however many ask, and remembered by their content."""
 
 import asyncio
-import hashlib
 from collections.abc import Iterable
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field, replace
@@ -12,12 +11,8 @@ from typing import Protocol
 from bot.domain.answer import AnswerMode
 from bot.domain.conversation import ClipRef, MediaSource
 from bot.domain.errors import MediaError
-from bot.domain.events import (
-    RunListener,
-    Stage,
-)
+from bot.domain.events import RunListener, Stage
 from bot.domain.media import Frame, MediaFile, MediaProbe
-from bot.domain.role import Role
 from bot.domain.timeline import Notice, NoticeCode
 from bot.domain.understanding import Heard, Look, Seen
 from bot.hooks.specs import Specs
@@ -29,13 +24,17 @@ from bot.media.storyboard import draw_storyboard
 from bot.media.workspace import Workspace
 from bot.memory.store import Memory
 from bot.pipeline.crew import Crew
+from bot.pipeline.degrade import FULL, Plan, Step, Unseen
 from bot.pipeline.fusion import frames_to_hold
-from bot.pipeline.looking import LOOK_EDGE_PX, LOOK_FRAMES
 from bot.pipeline.run import Run
 from bot.pipeline.video import Known, Understanding, edited, recall, transcribe, understand
+from bot.services.quota import Budget, Seat, Spending
+from bot.services.recipes import Cookbook, Recipes
 from bot.services.steps import Broadcast, Steps
 
-_DEGRADED = frozenset({NoticeCode.CAPTIONS_MISSING, NoticeCode.TRANSCRIPT_MISSING, NoticeCode.FALLBACK_USED})
+_DEGRADED = frozenset(
+    {NoticeCode.CAPTIONS_MISSING, NoticeCode.TRANSCRIPT_MISSING, NoticeCode.FALLBACK_USED, NoticeCode.DEGRADED}
+)
 _DEGRADED_KEEPS = timedelta(minutes=10)
 
 
@@ -66,28 +65,16 @@ class Storyboard:
     at_seconds: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Recipes:
-    """What the halves of a clip depend on besides the clip, there where it is asked about, and what a look does."""
-
-    seen: str
-    heard: str
-    look: str
-
-
-_SEEING = (Specs.edit_frames, Specs.edit_captions, Specs.register_captioners)
-_HEARING = (Specs.on_sound, Specs.edit_heard, Specs.register_transcribers)
-
-
 @dataclass(eq=False, slots=True, kw_only=True)
 class _Flight:
     """The one piece of work on a clip that all who ask about it wait for; up to `hold` frames stay without words."""
 
     sha256: str
-    recipes: "_Recipes"
+    recipes: Recipes
     watchers: list[RunListener]
     looks: bool
     hold: int
+    plan: Plan
     run: Run
     task: "asyncio.Task[Understanding]"
     is_billed: bool = False
@@ -95,45 +82,50 @@ class _Flight:
 
 class ClipService:
     """Understands clips for one crew. `folder` holds the workspaces; without a `cache` a clip is fetched each time it
-    is opened."""
+    is opened. `budget` None: there is no bound to what is spent."""
 
     def __init__(
-        self, crew: Crew, memory: Memory, fetcher: MediaFetcher, *, folder: Path, cache: ClipCache | None = None
+        self,
+        crew: Crew,
+        memory: Memory,
+        fetcher: MediaFetcher,
+        *,
+        folder: Path,
+        cache: ClipCache | None = None,
+        budget: Budget | None = None,
     ) -> None:
+        self._budget = budget
         self._cache = cache
         self._crew = crew
         self._memory = memory
         self._fetcher = fetcher
         self._folder = folder
         self._flights: dict[str, _Flight] = {}
-        models = {role: [(ref.provider, ref.model) for ref in refs] for role, refs in crew.models.items()}
-        self._seen_recipe = _recipe(
-            models[Role.CAPTIONS],
-            crew.frames_per_request,
-            crew.caption_edge_px,
-            crew.caption_detail,
-            crew.limits.max_frames,
-            crew.answer_language,
-        )
-        self._heard_recipe = _recipe(models[Role.TRANSCRIPTS], crew.spoken_language, crew.keywords)
-        self._look_recipe = _recipe(
-            models[Role.CAPTIONS],
-            crew.answer_language,
-            crew.caption_detail,
-            self._heard_recipe,
-            LOOK_FRAMES,
-            LOOK_EDGE_PX,
-        )
+        self._cookbook = Cookbook(crew)
 
     async def understood(
-        self, run: Run, source: MediaSource, *, sha256: str | None = None, mode: AnswerMode, looks: bool = True
+        self,
+        run: Run,
+        source: MediaSource,
+        *,
+        sha256: str | None = None,
+        mode: AnswerMode,
+        looks: bool = True,
+        spending: Spending | None = None,
     ) -> Clip:
         """A clip in words, from memory where it is known; `looks` False: only its sound.
 
-        `sha256` is the digest of its content where that is known. Raises MediaError and ProviderError.
+        `sha256` is the digest of its content where that is known. `spending` is that of the whole question, which has a
+        seat for this clip; None: the clip is the only one. Raises MediaError, ProviderError and UnagreedError.
         """
+        with (spending or Spending(self._crew, self._budget)).seat() as seat:
+            return await self._understood(run, source, sha256=sha256, mode=mode, looks=looks, seat=seat)
+
+    async def _understood(
+        self, run: Run, source: MediaSource, *, sha256: str | None, mode: AnswerMode, looks: bool, seat: Seat
+    ) -> Clip:
         sha256 = sha256 or await self._memory.digest_of(source.attachment_id)
-        recipes = await self._recipes(run)
+        recipes = await self._cookbook.recipes(run)
         remembered = None if sha256 is None else await self._remembered(run, sha256, recipes, looks=looks)
         if sha256 is not None and remembered is not None:
             facts, understanding = remembered
@@ -142,8 +134,10 @@ class ClipService:
             with ExitStack() as stack:
                 file, facts = await self._open(step, source, stack, sha256)
                 sha256 = file.sha256
+                hold = frames_to_hold(mode, facts.kind, self._crew)
+                plan = await self._planned(seat, sha256, facts, recipes, hold=hold, looks=looks)
                 understanding = await self._shared(
-                    run, source, file, facts, stack, recipes=recipes, mode=mode, looks=looks
+                    run, source, file, facts, stack, recipes=recipes, hold=hold, looks=looks, plan=plan
                 )
             run.notice(*understanding.timeline.notices)
         return Clip(
@@ -184,18 +178,8 @@ class ClipService:
             for look in clip.looks:
                 await self._memory.keep_look(clip.ref.sha256, clip.recipe, look)
 
-    async def _recipes(self, run: Run) -> _Recipes:
-        """Plugins and hints have a part in what is found."""
-        hooks, occasion = self._crew.hooks, run.occasion
-        seeing, hearing = await hooks.recipe(occasion, *_SEEING), await hooks.recipe(occasion, *_HEARING)
-        return _Recipes(
-            seen=_varied(self._seen_recipe, seeing),
-            heard=_varied(self._heard_recipe, hearing, *run.hints),
-            look=_varied(self._look_recipe, seeing, hearing),
-        )
-
     async def _remembered(
-        self, run: Run, sha256: str, recipes: _Recipes, *, looks: bool
+        self, run: Run, sha256: str, recipes: Recipes, *, looks: bool
     ) -> tuple[MediaProbe, Understanding] | None:
         """What memory holds, when that is all that is wanted."""
         facts, known = await asyncio.gather(self._memory.facts(sha256), self._known(sha256, recipes))
@@ -205,7 +189,35 @@ class ClipService:
             return facts, _recalled(run, Known(heard=known.heard))
         return (facts, _recalled(run, known)) if looks and known.suffices(facts) else None
 
-    async def _known(self, sha256: str, recipes: _Recipes) -> Known:
+    async def _planned(
+        self, seat: Seat, sha256: str, facts: MediaProbe, recipes: Recipes, *, hold: int, looks: bool
+    ) -> Plan:
+        """How much is looked at, where something has to be paid for: not what is known, or what others pay for now."""
+        known = await self._known(sha256, recipes)
+        watches = looks and facts.has_video and known.seen is None
+        listens = facts.has_audio and known.heard is None
+        if self._joins(self._flights.get(sha256), recipes, hold=hold, looks=looks, plan=FULL) or not (
+            watches or listens
+        ):
+            seat.skip()
+            return FULL
+        less = [step for step in (Step.FEWER, Step.SHEETS) if watches and await self._seen(sha256, recipes.less(step))]
+        unseen = Unseen(facts=facts, watches=watches, listens=listens, hold=hold, known=frozenset(less))
+        return await seat.plan(unseen)
+
+    async def _seen(self, sha256: str, recipe: str) -> bool:
+        return await self._memory.seen(sha256, recipe) is not None
+
+    @staticmethod
+    def _joins(flight: _Flight | None, recipes: Recipes, *, hold: int, looks: bool, plan: Plan) -> bool:
+        """Whether work that is under way gives all that is wanted."""
+        return (
+            flight is not None
+            and flight.recipes == recipes
+            and (not looks or (flight.looks and flight.hold <= hold and flight.plan.step in (Step.FULL, plan.step)))
+        )
+
+    async def _known(self, sha256: str, recipes: Recipes) -> Known:
         seen, heard, looks = await asyncio.gather(
             self._memory.seen(sha256, recipes.seen),
             self._memory.heard(sha256, recipes.heard),
@@ -248,26 +260,34 @@ class ClipService:
         facts: MediaProbe,
         stack: ExitStack,
         *,
-        recipes: _Recipes,
-        mode: AnswerMode,
+        recipes: Recipes,
+        hold: int,
         looks: bool,
+        plan: Plan,
     ) -> Understanding:
         """Join the work on these bytes that is under way, unless it puts less into words than is wanted, or begin it;
         the file then belongs to that work."""
-        hold = frames_to_hold(mode, facts.kind, self._crew)
         while (flight := self._flights.get(file.sha256)) is not None:
-            if flight.recipes == recipes and (not looks or (flight.looks and flight.hold <= hold)):
+            if self._joins(flight, recipes, hold=hold, looks=looks, plan=plan):
                 stack.close()
                 return await self._join(flight, run)
             await asyncio.wait([flight.task])
         watchers: list[RunListener] = []
         step = Run(Broadcast(watchers), occasion=replace(run.occasion, clip=file.sha256), hints=run.hints)
-        work = self._work(step, source, file, facts, stack.pop_all(), recipes=recipes, hold=hold, looks=looks)
-        task = asyncio.create_task(work, name=f"clip-{step.job_id}")
-        flight = _Flight(
-            sha256=file.sha256, recipes=recipes, watchers=watchers, looks=looks, hold=hold, run=step, task=task
+        work = self._work(
+            step, source, file, facts, stack.pop_all(), recipes=recipes, hold=hold, looks=looks, plan=plan
         )
-        self._flights[file.sha256] = flight
+        task = asyncio.create_task(work, name=f"clip-{step.job_id}")
+        self._flights[file.sha256] = flight = _Flight(
+            sha256=file.sha256,
+            recipes=recipes,
+            watchers=watchers,
+            looks=looks,
+            hold=hold,
+            plan=plan,
+            run=step,
+            task=task,
+        )
         task.add_done_callback(lambda _task: self._land(flight))
         return await self._join(flight, run)
 
@@ -299,30 +319,31 @@ class ClipService:
         facts: MediaProbe,
         stack: ExitStack,
         *,
-        recipes: _Recipes,
+        recipes: Recipes,
         hold: int,
         looks: bool,
+        plan: Plan,
     ) -> Understanding:
         with stack:
-            known, before = await self._known(file.sha256, recipes), self._lapses()
+            known, before = await self._known(file.sha256, recipes), self._cookbook.lapses()
+            if known.seen is None and plan.step in (Step.FEWER, Step.SHEETS):
+                recipes = replace(recipes, seen=recipes.less(plan.step))
+                known = await self._known(file.sha256, recipes)
             if not looks:
                 heard = known.heard or await transcribe(step, self._crew, file, facts)
                 await self._keep(source, file.sha256, Known(heard=heard), recipes, before)
                 return _recalled(step, Known(heard=heard))
-            understanding = await understand(step, self._crew, file, facts, hold_frames=hold, known=known)
+            understanding = await understand(step, self._crew, file, facts, hold_frames=hold, known=known, plan=plan)
             await self._keep(source, file.sha256, understanding.known, recipes, before)
             return understanding
 
-    def _lapses(self) -> list[object]:
-        return [self._crew.hooks.lapses(*specs) for specs in (_SEEING, _HEARING)]
-
     async def _keep(
-        self, source: MediaSource, sha256: str, known: Known, recipes: _Recipes, before: list[object]
+        self, source: MediaSource, sha256: str, known: Known, recipes: Recipes, before: list[object]
     ) -> None:
         """`before` are the lapses of plugins when the work began."""
         if not await self._may_keep(source):
             return
-        sees, hears = (now == then for now, then in zip(self._lapses(), before, strict=True))
+        sees, hears = (now == then for now, then in zip(self._cookbook.lapses(), before, strict=True))
         if (seen := known.seen) is not None:
             until = _fresh_until(seen.notices, is_whole=sees)
             await self._memory.keep_seen(sha256, recipes.seen, seen, fresh_until=until)
@@ -368,15 +389,6 @@ def _recalled(run: Run, known: Known) -> Understanding:
 
 def _step(run: Run) -> Run:
     return Run(Steps(run.listener), occasion=run.occasion, hints=run.hints)
-
-
-def _varied(recipe: str, *by: str) -> str:
-    return _recipe(recipe, *by) if any(by) else recipe
-
-
-def _recipe(*ingredients: object) -> str:
-    """What a result depends on besides the clip, as a short key."""
-    return hashlib.sha256(repr(ingredients).encode()).hexdigest()[:16]
 
 
 def _fresh_until(notices: tuple[Notice, ...], *, is_whole: bool) -> datetime | None:

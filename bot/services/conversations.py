@@ -48,9 +48,16 @@ class Conversations:
         self._forget = forget
 
     async def ask(
-        self, name: str, clip: Path | None, question: str | None, listener: RunListener, *, speak: bool
+        self,
+        name: str,
+        clip: Path | None,
+        question: str | None,
+        listener: RunListener,
+        *,
+        speak: bool,
+        most_usd: float | None = None,
     ) -> Answer:
-        """Answer and keep it; without a clip the question is about those of the conversation."""
+        """Answer and keep it; without a clip the question is about those of the conversation. `most_usd`: see Ask."""
         key = key_of(name)
         before = await self._memory.recent(key, since=_BEGINNING, limit=1)
         ask = Ask(
@@ -62,6 +69,7 @@ class Conversations:
             clips=() if clip is None else (_source(key, clip),),
             follows=before[-1].job_id if before else None,
             speak=speak,
+            most_usd=most_usd,
         )
         await self._memory.name_place(key, name)  # before anything is kept that could only be forgotten by name
         done = await self._chat.serve(ask, PlaceSettings(), listener)

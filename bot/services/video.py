@@ -17,7 +17,8 @@ from bot.media.intake import open_media
 from bot.media.probe import probe
 from bot.media.storyboard import draw_storyboard
 from bot.pipeline.crew import Crew
-from bot.pipeline.estimate import Estimate, estimate_ahead, estimate_exactly
+from bot.pipeline.degrade import Plan, Unseen
+from bot.pipeline.estimate import Estimate, estimate_exactly
 from bot.pipeline.fusion import frames_to_hold
 from bot.pipeline.looking import OpenClip
 from bot.pipeline.question import choose_question
@@ -25,14 +26,17 @@ from bot.pipeline.receiving import receive
 from bot.pipeline.replying import reply
 from bot.pipeline.run import Run, new_job_id
 from bot.pipeline.video import edited, understand
+from bot.services.quota import Budget, Spending
 
 log = logging.getLogger(__name__)
 
 
 class VideoService:
-    """Works for one crew; `standing` notices (such as the offline preset's) go with every answer."""
+    """Works for one crew; `standing` notices (such as the offline preset's) go with every answer. `budget` None: there
+    is no bound to what is spent."""
 
-    def __init__(self, crew: Crew, *, standing: tuple[Notice, ...] = ()) -> None:
+    def __init__(self, crew: Crew, *, standing: tuple[Notice, ...] = (), budget: Budget | None = None) -> None:
+        self._budget = budget
         self._crew = crew
         self._standing = standing
 
@@ -44,10 +48,12 @@ class VideoService:
         *,
         mode: AnswerMode = AnswerMode.AUTO,
         speak: bool = False,
+        most_usd: float | None = None,
     ) -> Answer:
         """Answer a question about a clip; text and sound go to the listener as they come.
 
-        Without a typed question the one asked in the clip is answered, else what happens there.
+        Without a typed question the one asked in the clip is answered, else what happens there. `most_usd`: no more
+        than this may be spent on it; less of the clip is looked at then.
         Raises MediaError for a file that cannot be used and ProviderError when no model answered.
         """
         run = self._run(listener)
@@ -55,8 +61,9 @@ class VideoService:
             received = await receive(run, self._crew, Received(question=question))
             file, facts = await self._open(run, path)
             hold = frames_to_hold(mode, facts.kind, self._crew)
-            self._announce_cost(run, facts)
-            understood = await understand(run, self._crew, file, facts, hold_frames=hold)
+            spending = Spending(self._crew, self._budget, speaks=speak, most_usd=most_usd)
+            plan = await self._plan(run, spending, Unseen(facts=facts, hold=hold))
+            understood = await understand(run, self._crew, file, facts, hold_frames=hold, plan=plan)
             understood = await edited(run, self._crew, understood)
             spoken = [moment.text for moment in understood.timeline.of(MomentKind.HEARD)]
             asked = choose_question(
@@ -82,8 +89,8 @@ class VideoService:
         run = self._run(listener)
         async with run.whole():
             file, facts = await self._open(run, path)
-            self._announce_cost(run, facts)
-            understood = await understand(run, self._crew, file, facts, hold_frames=0)
+            plan = await self._plan(run, Spending(self._crew, self._budget, answers=False), Unseen(facts=facts))
+            understood = await understand(run, self._crew, file, facts, hold_frames=0, plan=plan)
             understood = await edited(run, self._crew, understood)
         return replace(understood.timeline, notices=tuple(run.notices))
 
@@ -120,6 +127,9 @@ class VideoService:
         async with aclosing(sample_frames(file, facts, self._crew.limits)) as items:
             return tuple([item async for item in items if isinstance(item, Frame)])
 
-    def _announce_cost(self, run: Run, facts: MediaProbe) -> None:
-        cost_usd = estimate_ahead(self._crew, facts).cost_usd
+    async def _plan(self, run: Run, spending: Spending, unseen: Unseen) -> Plan:
+        """How much of the clip is looked at; what that costs is told. Raises BudgetError."""
+        plan = await spending.seat().plan(unseen)
+        cost_usd = None if spending.choice is None else spending.choice.estimate.cost_usd
         run.listener.event(CostEstimated(job_id=run.job_id, at_seconds=run.at_seconds, cost_usd=cost_usd))
+        return plan

@@ -34,7 +34,8 @@ def test_nothing_is_lost_and_nothing_grows_without_bound(text: str) -> None:
     ("sentence", "spoken"),
     [
         ("It is **bold** [0:42–0:44].", "It is bold."),
-        ("See [the page](https://example.org/a) or https://example.org.", "See the page or"),
+        ("See [the page](https://example.org/a) or https://example.org.", "See the page or."),
+        ("看https://example.org/a。好，www.example.org 也行。", "看 。好， 也行。"),
         ("- one 🎉", "one"),
         ("Ask <@123> now.", "Ask now."),
         ("...", ""),
