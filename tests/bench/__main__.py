@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.bench import discord, followup, hooks, memory, video, voice
+from tests.bench import discord, followup, hooks, load, memory, video, voice
 from tests.bench.report import Report, Row, verdicts
 
 Bench = Callable[[Path], Awaitable[Report]]
@@ -25,6 +25,7 @@ BENCHES: dict[str, Bench] = {
     "memory": memory.run,
     "voice": voice.run,
     "hooks": hooks.run,
+    "load": load.run,
 }
 BUILD = Path(__file__).parents[2] / "build"
 
