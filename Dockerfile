@@ -16,15 +16,16 @@ RUN apt-get update \
 WORKDIR /app
 COPY --from=build /app/.venv .venv
 COPY . .
-RUN python -m compileall -q bot cogs migrations
+RUN python -m compileall -q bot cogs migrations && .venv/bin/python .ci/sbom.py > sbom.cdx.json
 USER 10001:10001
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     KIBITZ_DATA__DIRECTORY=/data \
-    KIBITZ_MEDIA__SANDBOX=required
+    KIBITZ_MEDIA__SANDBOX=required \
+    KIBITZ_MEDIA__REQUIRE_PATCHED_FFMPEG=true
 VOLUME /data
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 CMD ["python", "-m", "bot.cli.health"]
+HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=2 CMD ["python", "-m", "bot.cli.health"]
 ENTRYPOINT ["python", "-m", "bot"]
 CMD ["run"]

@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 python := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench run clean
+.PHONY: help setup demo test check audit bench run clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -23,16 +23,21 @@ setup: ## install what is missing: system packages, Python packages from the loc
 demo: setup ## answer a question about a clip it makes itself; no key, no network
 	@$(python) -m tests.demo
 
-test check: setup_for = tests
+test check audit: setup_for = tests
 test: setup ## run all tests
 	@$(python) -m pytest $(PYTEST_ARGS)
 
-check: setup ## format, lint, types, stairs, tests: what CI runs
+check: setup ## format, lint, types, stairs, tests, known holes: what CI runs
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
-	@.venv/bin/pyright
 	@.venv/bin/lint-imports
-	@$(python) -m pytest $(PYTEST_ARGS)
+	@# The types beside the tests: they take one processor alone for most of a minute.
+	@.venv/bin/pyright & types=$$!; $(python) -m pytest $(PYTEST_ARGS); tests=$$?; wait $$types && exit $$tests
+	@sh .ci/audit
+
+audit: setup ## ask for known holes in the packages of the lock
+	@$(python) -m pytest -q tests/test_supply_chain.py
+	@sh .ci/audit
 
 bench: setup ## measure against the plain recipe; writes build/bench.json
 	@$(python) -m tests.bench

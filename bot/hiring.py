@@ -25,6 +25,8 @@ from bot.hooks.offers import (
 from bot.hooks.specs import hookimpl
 from bot.media.encode import UploadForm, encode_upload
 from bot.media.limits import MediaLimits
+from bot.operations.models import ModelInUse
+from bot.operations.tracing import traced
 from bot.pipeline.crew import Crew, ModelRef
 from bot.providers.base import Captioner, ChatModel, Embedder, StreamingTranscriber, Synthesizer, Transcriber
 from bot.providers.batch_stream import BatchStreamingTranscriber
@@ -44,11 +46,14 @@ from bot.providers.openai.completion import ChatSettings
 from bot.providers.openai.connection import Connection
 from bot.providers.openai.embeddings import OpenAIEmbedder
 from bot.providers.openai.endpoint import Endpoint, Flavour, Timeouts
+from bot.providers.openai.model_check import check_models, known_end
 from bot.providers.openai.realtime import RealtimeSynthesizer
 from bot.providers.openai.speech import RestSynthesizer, Voice
 from bot.providers.openai.speech_choice import choose_synthesizer
 from bot.providers.openai.transcripts import OpenAITranscriber
+from bot.providers.prices import PriceList, price_list
 from bot.providers.retry import Retry
+from bot.providers.till import Purse
 from bot.services.access import Doorkeeper
 
 Provider = TypeVar("Provider")
@@ -69,7 +74,13 @@ def endpoint_of(settings: Settings, role: Role) -> Endpoint | None:
         flavour=flavour,
         timeouts=Timeouts(idle_seconds=chosen.timeout_seconds, whole_seconds=2 * chosen.timeout_seconds),
         is_free=flavour.is_local,
+        prices=prices_of(settings),
     )
+
+
+def prices_of(settings: Settings) -> PriceList:
+    """What models cost, as configured. Raises SettingsError."""
+    return price_list(settings.budget.prices, unpriced=settings.budget.allow_unpriced)
 
 
 def media_limits(settings: Settings) -> MediaLimits:
@@ -83,6 +94,7 @@ def media_limits(settings: Settings) -> MediaLimits:
         max_frames=media.max_frames,
         image_edge_px=settings.captions.image_edge_px,
         sandbox=media.sandbox,
+        families=frozenset(media.extra_formats),
     )
 
 
@@ -98,12 +110,13 @@ def open_hooks(settings: Settings) -> Hooks:
 class _Configured:
     """Offers what the settings name, by the same hooks as plugins do."""
 
-    def __init__(self, settings: Settings, limits: MediaLimits, stack: AsyncExitStack) -> None:
-        self._captioner = FallbackCaptioner(_chain(settings, Role.CAPTIONS, _captioners(settings, stack)))
-        transcribers = _transcribers(settings, limits, stack)
+    def __init__(self, settings: Settings, limits: MediaLimits, stack: AsyncExitStack, purse: Purse | None) -> None:
+        captioners = _captioners(settings, stack, purse)
+        self._captioner = FallbackCaptioner(_chain(settings, Role.CAPTIONS, captioners))
+        transcribers = _transcribers(settings, limits, stack, purse)
         self._transcriber = FallbackTranscriber(_chain(settings, Role.TRANSCRIPTS, transcribers))
-        self._chat = FallbackChatModel(_chain(settings, Role.CHAT, _chat_models(settings, stack)))
-        self._synthesizer = FallbackSynthesizer(_chain(settings, Role.SPEECH, _synthesizers(settings, stack)))
+        self._chat = FallbackChatModel(_chain(settings, Role.CHAT, _chat_models(settings, stack, purse)))
+        self._synthesizer = FallbackSynthesizer(_chain(settings, Role.SPEECH, _synthesizers(settings, stack, purse)))
 
     @hookimpl
     def register_captioners(self) -> Mapping[str, Captioner]:
@@ -122,14 +135,17 @@ class _Configured:
         return {CONFIGURED: self._synthesizer}
 
 
-def hire_crew(settings: Settings, stack: AsyncExitStack, hooks: Hooks | None = None) -> Crew:
-    """Everybody the settings name; what they opened closes with the stack. Plugins that hang on the `hooks` step in."""
+def hire_crew(
+    settings: Settings, stack: AsyncExitStack, hooks: Hooks | None = None, *, purse: Purse | None = None
+) -> Crew:
+    """Everybody the settings name, paid out of the `purse`; what they opened closes with the stack. Plugins that hang
+    on the `hooks` step in."""
     limits = media_limits(settings)
     hooks = hooks or open_hooks(settings)
-    hooks.admit(_Configured(settings, limits, stack), CONFIGURED)
+    hooks.admit(_Configured(settings, limits, stack, purse), CONFIGURED)
     for work in Work:
         hooks.add_own_offers(work)
-    return Crew(
+    crew = Crew(
         captioner=OfferedCaptioner(hooks.offers),
         transcriber=OfferedTranscriber(hooks.offers),
         chat=OfferedChatModel(hooks.offers),
@@ -144,13 +160,30 @@ def hire_crew(settings: Settings, stack: AsyncExitStack, hooks: Hooks | None = N
         caption_detail=Detail(settings.captions.detail),
         direct_max_frames=0 if settings.chat.is_offline else settings.answer.direct_max_frames,
         evidence_tokens=_evidence_tokens(settings),
-        embedder=_embedder(settings, stack),
+        embedder=_embedder(settings, stack, purse),
+        prices=prices_of(settings),
         max_looks=settings.answer.max_looks,
         max_output_tokens=settings.chat.max_output_tokens,
         keywords=settings.transcripts.keywords,
         spoken_language=settings.transcripts.language,
         answer_language=settings.answer.language,
         voice_language=settings.speech.language,
+    )
+    return traced(crew, settings.tracing, stack)
+
+
+async def look_at_models(settings: Settings) -> tuple[ModelInUse, ...]:
+    """Every configured model as its server tells of it. Costs nothing; never raises ProviderError."""
+    hired = [(role, endpoint) for role in Role if (endpoint := endpoint_of(settings, role)) is not None]
+    states = await asyncio.gather(*(check_models(endpoint, settings.role(role).models) for role, endpoint in hired))
+    return tuple(
+        ModelInUse(role=role, server=endpoint.host, model=model, is_offered=offered, ends_on=ends_on)
+        for (role, endpoint), state in zip(hired, states, strict=True)
+        for model, offered, ends_on in (
+            ((one.model, one.is_offered, one.ends_on) for one in state.models)
+            if state.is_reachable
+            else ((model, None, known_end(endpoint, model)) for model in settings.role(role).models)
+        )
     )
 
 
@@ -183,7 +216,7 @@ def _evidence_tokens(settings: Settings) -> int:
     return min(settings.answer.evidence_tokens, context // 2) if context else settings.answer.evidence_tokens
 
 
-def _captioners(settings: Settings, stack: AsyncExitStack) -> list[Captioner]:
+def _captioners(settings: Settings, stack: AsyncExitStack, purse: Purse | None) -> list[Captioner]:
     role = settings.captions
 
     def hire(connection: Connection, model: str) -> Captioner:
@@ -192,10 +225,10 @@ def _captioners(settings: Settings, stack: AsyncExitStack) -> list[Captioner]:
             model=model,
             detail=Detail(role.detail),
             settings=_chat_settings(role.effort),
-            retry=_retry(role),
+            retry=_retry(role, Role.CAPTIONS),
         )
 
-    hired = _hired(settings, Role.CAPTIONS, stack, hire)
+    hired = _hired(settings, Role.CAPTIONS, stack, purse, hire)
     return _with_offline(
         hired,
         settings,
@@ -203,14 +236,16 @@ def _captioners(settings: Settings, stack: AsyncExitStack) -> list[Captioner]:
     )
 
 
-def _transcribers(settings: Settings, limits: MediaLimits, stack: AsyncExitStack) -> list[Transcriber]:
+def _transcribers(
+    settings: Settings, limits: MediaLimits, stack: AsyncExitStack, purse: Purse | None
+) -> list[Transcriber]:
     role = settings.transcripts
     encode = partial(_encode, limits, asyncio.Semaphore(_ENCODERS))
     encode_urgent = partial(encode_upload, limits=limits, form=UploadForm.WAV)
 
     def hire(connection: Connection, model: str) -> Transcriber:
         return OpenAITranscriber(
-            connection, model=model, encode=encode, encode_urgent=encode_urgent, retry=_retry(role)
+            connection, model=model, encode=encode, encode_urgent=encode_urgent, retry=_retry(role, Role.TRANSCRIPTS)
         )
 
     def stay() -> Transcriber:
@@ -218,7 +253,7 @@ def _transcribers(settings: Settings, limits: MediaLimits, stack: AsyncExitStack
         stack.push_async_callback(transcriber.aclose)
         return transcriber
 
-    return _with_offline(_hired(settings, Role.TRANSCRIPTS, stack, hire), settings, stay)
+    return _with_offline(_hired(settings, Role.TRANSCRIPTS, stack, purse, hire), settings, stay)
 
 
 async def _encode(limits: MediaLimits, gate: asyncio.Semaphore, chunk: AudioChunk) -> EncodedAudio:
@@ -230,7 +265,7 @@ async def _encode(limits: MediaLimits, gate: asyncio.Semaphore, chunk: AudioChun
             return await encode_upload(chunk, limits, form=UploadForm.WAV)
 
 
-def _chat_models(settings: Settings, stack: AsyncExitStack) -> list[ChatModel]:
+def _chat_models(settings: Settings, stack: AsyncExitStack, purse: Purse | None) -> list[ChatModel]:
     role = settings.chat
 
     def hire(connection: Connection, model: str) -> ChatModel:
@@ -239,41 +274,41 @@ def _chat_models(settings: Settings, stack: AsyncExitStack) -> list[ChatModel]:
             model=model,
             detail=Detail(settings.captions.detail),
             settings=_chat_settings(role.effort, role.temperature),
-            retry=_retry(role),
+            retry=_retry(role, Role.CHAT),
         )
 
-    return _with_offline(_hired(settings, Role.CHAT, stack, hire), settings, OfflineChatModel)
+    return _with_offline(_hired(settings, Role.CHAT, stack, purse, hire), settings, OfflineChatModel)
 
 
-def _synthesizers(settings: Settings, stack: AsyncExitStack) -> list[Synthesizer]:
+def _synthesizers(settings: Settings, stack: AsyncExitStack, purse: Purse | None) -> list[Synthesizer]:
     """In the order of the list, except that a REST model is paired with the first realtime one for servers that no
     longer offer speech over REST."""
     role = settings.speech
     voice = Voice(name=role.voice or "alloy", speed=role.speed, instructions=role.instructions)
 
     def hire(connection: Connection, model: str) -> Synthesizer:
-        rest = RestSynthesizer(connection, model=model, voice=voice, retry=_retry(role))
+        rest = RestSynthesizer(connection, model=model, voice=voice, retry=_retry(role, Role.SPEECH))
         if role.transport == "rest":
             return rest
         if role.transport == "realtime" or _is_realtime(model):
-            return RealtimeSynthesizer(connection, model=model, voice=voice, retry=_retry(role))
+            return RealtimeSynthesizer(connection, model=model, voice=voice, retry=_retry(role, Role.SPEECH))
         successor = next((name for name in role.models if _is_realtime(name)), None)
         if successor is None:
             return rest
-        realtime = RealtimeSynthesizer(connection, model=successor, voice=voice, retry=_retry(role))
+        realtime = RealtimeSynthesizer(connection, model=successor, voice=voice, retry=_retry(role, Role.SPEECH))
         return choose_synthesizer(connection.endpoint, rest=rest, realtime=realtime)
 
-    return _with_offline(_hired(settings, Role.SPEECH, stack, hire), settings, OfflineSynthesizer)
+    return _with_offline(_hired(settings, Role.SPEECH, stack, purse, hire), settings, OfflineSynthesizer)
 
 
-def _embedder(settings: Settings, stack: AsyncExitStack) -> Embedder | None:
+def _embedder(settings: Settings, stack: AsyncExitStack, purse: Purse | None) -> Embedder | None:
     """None where no model is named."""
     role = settings.embeddings
 
     def hire(connection: Connection, model: str) -> Embedder:
-        return OpenAIEmbedder(connection, model=model, retry=_retry(role))
+        return OpenAIEmbedder(connection, model=model, retry=_retry(role, Role.EMBEDDINGS))
 
-    return next(iter(_hired(settings, Role.EMBEDDINGS, stack, hire)), None)
+    return next(iter(_hired(settings, Role.EMBEDDINGS, stack, purse, hire)), None)
 
 
 def _is_realtime(model: str) -> bool:
@@ -281,13 +316,17 @@ def _is_realtime(model: str) -> bool:
 
 
 def _hired(
-    settings: Settings, role: Role, stack: AsyncExitStack, hire: Callable[[Connection, str], Provider]
+    settings: Settings,
+    role: Role,
+    stack: AsyncExitStack,
+    purse: Purse | None,
+    hire: Callable[[Connection, str], Provider],
 ) -> list[Provider]:
     """One provider per configured model, over one connection; none when the role is offline."""
     endpoint = endpoint_of(settings, role)
     if endpoint is None:
         return []
-    connection = Connection(endpoint)
+    connection = Connection(endpoint, purse=purse)
     stack.push_async_callback(connection.aclose)
     return [hire(connection, model) for model in settings.role(role).models]
 
@@ -305,5 +344,5 @@ def _chat_settings(effort: str, temperature: float | None = None) -> ChatSetting
     return ChatSettings(reasoning_effort=None if effort == "default" else effort, temperature=temperature)
 
 
-def _retry(role: RoleSettings) -> Retry:
-    return Retry(attempts=role.attempts, longest_wish_seconds=role.max_wait_seconds)
+def _retry(chosen: RoleSettings, role: Role) -> Retry:
+    return Retry(attempts=chosen.attempts, longest_wish_seconds=chosen.max_wait_seconds, role=role.value)

@@ -2,16 +2,19 @@
 
 import json
 import logging
+import math
 import re
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import TextIO
 
 from bot.config import LogSettings
 from bot.config.secrets import SECRET
+from bot.domain.money import PAYING
 
 CUT = "[secret]"
 
@@ -20,15 +23,17 @@ _CUTS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)\b(bearer|basic)(\s+)[A-Za-z0-9._~+/=\-]{8,}"), rf"\1\2{CUT}"),
     (
         re.compile(
-            r"(?i)((?<![a-z_\-])(?:(?:x|bot|access|refresh|auth|discord|openai|client)[_\-])*"
+            r"(?i)((?<![a-z_\-])(?:(?:x|bot|access|refresh|auth|discord|openai|client|kibitz_[a-z]+_)[_\-])*"
             r"(?:authorization|api[_\-]?key|token|secret|password)[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|bot)\s+)?)"
             + _END
         ),
         rf"\1{CUT}",
     ),
+    (re.compile(r"(?i)([\"'](?:hm|ex|is|sig|signature)[\"']\s*[:,=]\s*[\"'])" + _END), rf"\1{CUT}"),
     (
         re.compile(
-            r"(?i)([?&](?:hm|ex|is|sig|signature|token|key|api[_\-]?key|access_token|x-amz-[a-z\-]+|se|sp|sv)=)" + _END
+            r"(?i)((?:[?&]|\\u0026|&amp;|%26|%3F)"
+            r"(?:hm|ex|is|sig|signature|token|key|api[_\-]?key|access_token|x-amz-[a-z\-]+|se|sp|sv)(?:=|%3D))" + _END
         ),
         rf"\1{CUT}",
     ),
@@ -55,6 +60,10 @@ def set_up_logging(settings: LogSettings, *, secrets: Iterable[str] = ()) -> Non
     # Each retry that succeeds in the end is nobody's business; one that does not is told as what it is.
     logging.getLogger("stamina").setLevel(logging.WARNING if settings.level == "debug" else logging.ERROR)
     threading.excepthook = _of_a_thread
+    sys.excepthook = _of_the_process
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _of_nobody
+    logging.captureWarnings(capture=True)
     logging.basicConfig(handlers=[handler], level=settings.level.upper(), force=True)
 
 
@@ -64,6 +73,22 @@ def _of_a_thread(failed: threading.ExceptHookArgs) -> None:
     place = traceback.extract_tb(failed.exc_traceback)[-1:]
     where = f"{place[0].filename}:{place[0].lineno}" if place else "no place"
     logging.getLogger(__name__).error("%s ended with %s at %s", name, failed.exc_type.__name__, where)
+
+
+def _of_the_process(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """The last words of a process: where it ended, without the message."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    where = "".join(traceback.format_tb(trace)).rstrip()
+    logging.getLogger(__name__).critical("ended with %s\n%s", kind.__name__, where)
+
+
+def _of_nobody(failed: "sys.UnraisableHookArgs") -> None:
+    """What went wrong where nobody could be told, such as while something was thrown away."""
+    place = traceback.extract_tb(failed.exc_traceback)[-1:]
+    where = f"{place[0].filename}:{place[0].lineno}" if place else "no place"
+    logging.getLogger(__name__).error("%s at %s was heard by nobody", failed.exc_type.__name__, where)
 
 
 def cut_also(secrets: Iterable[str]) -> None:
@@ -132,6 +157,8 @@ class _Plain(logging.Formatter):
 
 
 class _JsonLines(logging.Formatter):
+    """One object per line; `job_id` wherever the line was written for a job, an exception in one field."""
+
     def __init__(self, redact: Callable[[str], str]) -> None:
         super().__init__()
         self._redact = redact
@@ -146,7 +173,10 @@ class _JsonLines(logging.Formatter):
         facts |= {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
         if record.exc_info:
             facts["error"] = self.formatException(record.exc_info)
+        if job_id := PAYING.get().job_id:
+            facts.setdefault("job_id", job_id)
         return json.dumps({name: self._quiet(value) for name, value in facts.items()}, ensure_ascii=False)
 
     def _quiet(self, value: object) -> object:
-        return value if value is None or isinstance(value, bool | int | float) else self._redact(str(value))
+        is_plain = value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value))
+        return value if is_plain else self._redact(str(value))

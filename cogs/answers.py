@@ -1,4 +1,4 @@
-"""The buttons under answers and progress: ask more, transcript, frames, speak, delete, cancel."""
+"""The buttons under answers and progress: ask more, transcript, frames, speak, delete, cancel, agree to a cost."""
 
 import logging
 from contextlib import suppress
@@ -16,6 +16,7 @@ from bot.discord_io.wall import wall
 from bot.discord_io.withdrawal import Withdrawal
 from bot.domain.ask import AskKind
 from bot.domain.errors import BotError
+from bot.domain.quote import Consent
 from bot.locales import catalogue
 from bot.memory.store import Memory
 from bot.services.access import may_steer
@@ -51,6 +52,8 @@ class Answers(commands.Cog):
             match action:
                 case Action.CANCEL:
                     await self._cancel(interaction, job_id)
+                case Action.AGREE | Action.LESS:
+                    await self._decide(interaction, action, job_id)
                 case Action.MORE:
                     await interaction.response.send_modal(_More(self._reception, job_id, interaction))
                 case Action.SPEAK:
@@ -69,6 +72,15 @@ class Answers(commands.Cog):
             raise BotError("not_yours", "Only the person who asked, and moderators, can do that.")
         await interaction.response.defer()
         self._desk.cancel(job_id)
+
+    async def _decide(self, interaction: Interaction, action: Action, job_id: str) -> None:
+        asker_id = self._desk.asker_of(job_id)
+        if asker_id is None:
+            raise BotError("not_waiting", "This is decided already.")
+        if interaction.user.id != asker_id:
+            raise BotError("not_asker", "Only the person who asked can decide that.")
+        self._desk.decide(job_id, Consent.AGREED if action is Action.AGREE else Consent.LESS)
+        await interaction.response.defer()
 
     async def _delete(self, interaction: Interaction, job_id: str) -> None:
         """The answer with all its parts and its voice message, and what is remembered of it. Of one that is forgotten

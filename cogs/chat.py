@@ -10,6 +10,7 @@ from discord.ext import commands
 from bot.discord_io.attachments import sources_of
 from bot.discord_io.call import mentions_us, words_of
 from bot.discord_io.client import KibitzClient
+from bot.discord_io.gatekeeper import Gatekeeper
 from bot.discord_io.identity import key_of, locale_of, ref_of, settings_channel
 from bot.discord_io.permissions import SEND
 from bot.discord_io.reception import Reception, Wish, person_of
@@ -41,6 +42,7 @@ class Chat(commands.Cog):
     def __init__(self, client: KibitzClient) -> None:
         self._client = client
         self._reception: Reception = client.house.reception
+        self._keeper: Gatekeeper = client.house.keeper
         self._memory: Memory = client.house.memory
 
     @commands.Cog.listener()
@@ -58,6 +60,9 @@ class Chat(commands.Cog):
         try:
             replied = await self._replied(message)
             place = await self._memory.settings_for(key_of(message).server_id, settings_channel(message))
+            if not is_called and not _is_for_all(message, place):
+                return
+            refusal = await self._keeper.refusal(message, place, is_called=is_called)
         except BotError as error:
             if is_called:
                 await self._reception.by_message(
@@ -69,10 +74,14 @@ class Chat(commands.Cog):
                     problem=error,
                 )
             return
-        if is_called or _is_for_all(message, place):
-            await self._answer(message, replied, place)
+        if self._keeper.is_silent(refusal):
+            log.info("message %d is not answered: %s", message.id, refusal.code if refusal else "")
+            return
+        await self._answer(message, replied, place, refusal)
 
-    async def _answer(self, message: discord.Message, replied: _Replied, place: PlaceSettings) -> None:
+    async def _answer(
+        self, message: discord.Message, replied: _Replied, place: PlaceSettings, refusal: BotError | None
+    ) -> None:
         question = words_of(message, self._client.user)
         own = sources_of(message)
         voice = next((source for source in own if source.is_voice_message), None) if question is None else None
@@ -85,7 +94,7 @@ class Chat(commands.Cog):
             speak=True if voice else None,
         )
         locale = "zh-CN" if _is_chinese(question or "") else place.language or locale_of(message)
-        problem = _switched_off() if place.answers is AnswersWhen.NEVER else None
+        problem = refusal or (_switched_off() if place.answers is AnswersWhen.NEVER else None)
         problem = problem or _problem(
             wish, replied, has_words=bool(message.content or own), is_by_role=bool(message.role_mentions)
         )

@@ -1,6 +1,7 @@
 """/settings: language, voice, speaking, what is answered, how long is remembered, who may use what, for each place."""
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any
 
 import discord
@@ -23,6 +24,14 @@ _LANGUAGES = ("en", "zh-CN", "zh-TW", "ja", "ko", "es", "pt-BR", "fr", "de", "it
 _AS_IT_COMES = "-"
 _KEEP_DAYS = (1, 3, 7, 14, 30, 90, 180, 365)
 _LONGEST_VOICE = 100
+_CHANNEL_TYPES = (
+    discord.ChannelType.text,
+    discord.ChannelType.news,
+    discord.ChannelType.voice,
+    discord.ChannelType.stage_voice,
+    discord.ChannelType.forum,
+    discord.ChannelType.category,
+)
 _PANEL_SECONDS = 14 * 60
 
 
@@ -59,6 +68,15 @@ class SettingsCog(commands.Cog, name="Settings"):
         await panel.show(interaction)
 
 
+class _Page(Enum):
+    """What the panel shows: the choices, who may ask and listen, who may have files, and where."""
+
+    FIRST = 1
+    ASKING = 2
+    FILES = 3
+    CHANNELS = 4
+
+
 class _Panel(discord.ui.View):
     """What holds, and selects to change it; each change is kept at once."""
 
@@ -79,7 +97,7 @@ class _Panel(discord.ui.View):
         self._most_keep_days = most_keep_days
         self._locale = interaction.locale.value
         self._holds = PlaceSettings()
-        self._shows_roles = False
+        self._page = _Page.FIRST
 
     @property
     def words(self) -> Catalogue:
@@ -89,14 +107,24 @@ class _Panel(discord.ui.View):
         """Read what holds and lay out the page."""
         self._holds = await self._memory.settings_for(self._server_id, self._channel_id or 0)
         self.clear_items()
-        for item in self._roles() if self._shows_roles else self._choices():
+        pages = {
+            _Page.FIRST: self._choices,
+            _Page.ASKING: self._asking,
+            _Page.FILES: self._files,
+            _Page.CHANNELS: self._channels,
+        }
+        for item in pages[self._page]():
             self.add_item(item)
 
     def _text(self) -> str:
         """What holds, in words."""
         words, holds = self.words, self._holds
-        if self._shows_roles:
+        if self._page is _Page.ASKING:
             return words("Who may ask me, and who may have answers spoken? Nobody chosen: everyone.")
+        if self._page is _Page.FILES:
+            return words("Who may have words written down, and files made? Nobody chosen: everyone.")
+        if self._page is _Page.CHANNELS:
+            return words("Where may I be used? Nothing chosen: everywhere. A category stands for all its channels.")
         head = words("Settings of this channel") if self._channel_id else words("Settings of this server")
         lines = [
             f"**{head}**",
@@ -107,6 +135,7 @@ class _Panel(discord.ui.View):
             words("I remember: {how_long}", how_long=self._keeping(holds.keep_days)),
             words("May ask: {roles}", roles=self._named(holds.ask_roles)),
             words("May have it spoken: {roles}", roles=self._named(holds.speak_roles)),
+            *self._limits(),
         ]
         if holds.auto_join:
             lines.append(words("I come into this voice channel by myself; /voice auto off ends it."))
@@ -125,15 +154,17 @@ class _Panel(discord.ui.View):
     async def change(self, interaction: Interaction, changes: Mapping[str, object]) -> None:
         """Keep a change and show what holds now."""
         async with told(interaction):
+            if not interaction.permissions.manage_guild:
+                raise BotError("not_allowed", "Only people who may manage this server can do that. Ask one of them.")
             await interaction.response.defer()
             await self._memory.change_settings(self._server_id, self._channel_id, changes)
             await self.show(interaction)
 
-    async def turn_to(self, interaction: Interaction, *, roles: bool) -> None:
-        """Show one of the two pages."""
+    async def turn_to(self, interaction: Interaction, page: "_Page") -> None:
+        """Show one of the pages."""
         async with told(interaction):
             await interaction.response.defer()
-            self._shows_roles = roles
+            self._page = page
             await self.show(interaction)
 
     async def show(self, interaction: Interaction) -> None:
@@ -150,17 +181,59 @@ class _Panel(discord.ui.View):
             _Choice("answers", words("I answer"), self._answering(), holds.answers),
             _Choice("keep_days", words("I remember"), self._keepings(), self._kept(holds.keep_days)),
             _VoiceButton(words("Voice…")),
-            _PageButton(words("Who may use me…"), roles=True),
+            _PageButton(words("Who may use me…"), _Page.ASKING),
+            *self._of_place(),
             _ResetButton(words("Back to the defaults")),
         ]
 
-    def _roles(self) -> list[discord.ui.Item["_Panel"]]:
+    def _of_place(self) -> list[discord.ui.Item["_Panel"]]:
+        """What is set for a whole server alone, or for a channel alone."""
+        if self._channel_id is None:
+            return [_PageButton(self.words("Where…"), _Page.CHANNELS)]
+        label = self.words("No news here") if self._holds.news else self.words("News here")
+        return [_NewsButton(label, is_on=not self._holds.news)]
+
+    def _asking(self) -> list[discord.ui.Item["_Panel"]]:
         words, holds = self.words, self._holds
         return [
             _Roles("ask_roles", words("May ask"), holds.ask_roles),
             _Roles("speak_roles", words("May have it spoken"), holds.speak_roles),
-            _PageButton(words("Back"), roles=False),
+            _Roles("join_roles", words("May call me into voice channels"), holds.join_roles),
+            _PageButton(words("Back"), _Page.FIRST),
+            _PageButton(words("More…"), _Page.FILES),
         ]
+
+    def _files(self) -> list[discord.ui.Item["_Panel"]]:
+        words, holds = self.words, self._holds
+        return [
+            _Roles("transcribe_roles", words("May have words written down"), holds.transcribe_roles),
+            _Roles("export_roles", words("May have files made"), holds.export_roles),
+            _PageButton(words("Back"), _Page.ASKING),
+        ]
+
+    def _channels(self) -> list[discord.ui.Item["_Panel"]]:
+        words, holds = self.words, self._holds
+        return [
+            _Channels("open_channels", words("Only here"), holds.open_channels),
+            _Channels("closed_channels", words("Not here"), holds.closed_channels),
+            _PageButton(words("Back"), _Page.FIRST),
+        ]
+
+    def _limits(self) -> list[str]:
+        """What is narrowed down further, where it is."""
+        words, holds = self.words, self._holds
+        narrowed = (
+            (holds.join_roles, words("May call me into voice channels: {roles}", roles=self._named(holds.join_roles))),
+            (
+                holds.transcribe_roles,
+                words("May have words written down: {roles}", roles=self._named(holds.transcribe_roles)),
+            ),
+            (holds.export_roles, words("May have files made: {roles}", roles=self._named(holds.export_roles))),
+            (holds.open_channels, words("Only in: {channels}", channels=_linked(holds.open_channels))),
+            (holds.closed_channels, words("Not in: {channels}", channels=_linked(holds.closed_channels))),
+            (holds.news and self._channel_id, words("News of whoever runs this bot are posted here.")),
+        )
+        return [line for is_set, line in narrowed if is_set]
 
     def _language(self, tag: str | None) -> str:
         return self.words("that of the question") if tag is None else language_name(tag, self.words)
@@ -229,6 +302,33 @@ class _Roles(discord.ui.RoleSelect[_Panel]):
             await self.view.change(interaction, {self._name: tuple(role.id for role in self.values) or None})
 
 
+class _Channels(discord.ui.ChannelSelect[_Panel]):
+    """Channels and categories; none: nothing is narrowed down."""
+
+    def __init__(self, name: str, label: str, holds: tuple[int, ...]) -> None:
+        chosen = [discord.SelectDefaultValue(id=one, type=discord.SelectDefaultValueType.channel) for one in holds]
+        super().__init__(
+            placeholder=label, min_values=0, max_values=25, default_values=chosen, channel_types=list(_CHANNEL_TYPES)
+        )
+        self._name = name
+
+    async def callback(self, interaction: Interaction) -> None:
+        if self.view is not None:
+            await self.view.change(interaction, {self._name: tuple(one.id for one in self.values) or None})
+
+
+class _NewsButton(discord.ui.Button[_Panel]):
+    """Whether words of whoever runs the bot are posted in this channel."""
+
+    def __init__(self, label: str, *, is_on: bool) -> None:
+        super().__init__(label=label, row=4)
+        self._is_on = is_on
+
+    async def callback(self, interaction: Interaction) -> None:
+        if self.view is not None:
+            await self.view.change(interaction, {"news": self._is_on or None})
+
+
 class _VoiceButton(discord.ui.Button[_Panel]):
     """Opens a form: which voices there are depends on who speaks."""
 
@@ -257,13 +357,13 @@ class _VoiceForm(discord.ui.Modal):
 
 
 class _PageButton(discord.ui.Button[_Panel]):
-    def __init__(self, label: str, *, roles: bool) -> None:
+    def __init__(self, label: str, page: _Page) -> None:
         super().__init__(label=label, row=4)
-        self._shows_roles = roles
+        self._page = page
 
     async def callback(self, interaction: Interaction) -> None:
         if self.view is not None:
-            await self.view.turn_to(interaction, roles=self._shows_roles)
+            await self.view.turn_to(interaction, self._page)
 
 
 class _ResetButton(discord.ui.Button[_Panel]):
@@ -275,6 +375,10 @@ class _ResetButton(discord.ui.Button[_Panel]):
     async def callback(self, interaction: Interaction) -> None:
         if self.view is not None:
             await self.view.change(interaction, dict.fromkeys(PlaceSettings.__dataclass_fields__))
+
+
+def _linked(channels: tuple[int, ...]) -> str:
+    return " ".join(f"<#{channel}>" for channel in channels)
 
 
 async def setup(client: KibitzClient) -> None:

@@ -32,7 +32,8 @@ from bot.domain.conversation import AnswersWhen
 from bot.domain.errors import BotError
 from bot.locales import Catalogue, catalogue
 from bot.memory.store import Memory
-from bot.services.access import may_ask
+from bot.services.access import check_may_export, may_ask
+from bot.services.gate import Gate
 from bot.services.voice_notes import VoiceNotes
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class Voice(commands.Cog):
         self._notes: VoiceNotes = client.house.voice_notes
         self._desk: Desk = client.house.desk
         self._memory: Memory = client.house.memory
+        self._gate: Gate = client.house.gate
 
     async def cog_load(self) -> None:
         self._client.add_dynamic_items(HearButton)
@@ -130,6 +132,7 @@ class Voice(commands.Cog):
         await interaction.response.defer(ephemeral=not public, thinking=True)
         call = self._call(interaction)
         check_is_there(interaction, call.channel)
+        check_may_export(person_of(interaction.user), call.place)
         words = catalogue(interaction.locale.value)
         lines = await self._voice.lines_of(call)
         if all(line.person_id is None for line in lines):
@@ -224,6 +227,8 @@ class Voice(commands.Cog):
             return
         sources = tuple(source for source in sources_of(message) if not source.is_voice_message)
         place = call.place
+        if await self._gate.is_kept_out(message.author.id):
+            return
         if sources and place.answers is not AnswersWhen.NEVER and may_ask(person_of(message.author), place):
             self._voice.clip_posted(call, sources, person_id=message.author.id)
 

@@ -171,7 +171,7 @@ def slides_with_speech(
             _card(slide.text, size, colour).save(still)
             stills.append((still, slide.end_seconds - slide.start_seconds))
         voice_path = Path(folder, "voice.wav")
-        voice_path.write_bytes(_wav(b"".join(pcm), SPEECH_HZ))
+        voice_path.write_bytes(pcm_wav(b"".join(pcm), SPEECH_HZ))
         _show(stills, path, fps=fps, voice=voice_path)
     return tuple(shown)
 
@@ -190,7 +190,7 @@ def long_clip(
             stills.append((still, scene_seconds))
         voice = Path(folder, "voice.wav")
         sounds = [_tone_pcm(hz, scene_seconds * 0.75, scene_seconds) for hz in TONES_HZ]
-        voice.write_bytes(_wav(b"".join(sounds[n % len(sounds)] for n in range(count)), SPEECH_HZ))
+        voice.write_bytes(pcm_wav(b"".join(sounds[n % len(sounds)] for n in range(count)), SPEECH_HZ))
         _show(stills, path, fps=fps, voice=voice)
     return tuple(
         Scene(
@@ -245,11 +245,11 @@ def speech(text: str, path: Path, *, pause_seconds: float = 0.0) -> float:
     pause = _pcm_silence(pause_seconds)
     pcm = pause + _speech_pcm(text) + pause
     if path.suffix == ".wav":
-        path.write_bytes(_wav(pcm, SPEECH_HZ))
+        path.write_bytes(pcm_wav(pcm, SPEECH_HZ))
     else:
         with tempfile.TemporaryDirectory() as folder:
             wav = Path(folder, "speech.wav")
-            wav.write_bytes(_wav(pcm, SPEECH_HZ))
+            wav.write_bytes(pcm_wav(pcm, SPEECH_HZ))
             _ffmpeg("-i", wav, *_codecs(path), path)
     return len(pcm) / 2 / SPEECH_HZ
 
@@ -380,7 +380,8 @@ def _pcm_silence(seconds: float) -> bytes:
     return bytes(2 * round(seconds * SPEECH_HZ))
 
 
-def _wav(pcm: bytes, rate_hz: int) -> bytes:
+def pcm_wav(pcm: bytes, rate_hz: int) -> bytes:
+    """One channel of 16 bits in a WAV."""
     head = struct.pack(
         "<4sI4s4sIHHIIHH", b"RIFF", 36 + len(pcm), b"WAVE", b"fmt ", 16, 1, 1, rate_hz, rate_hz * 2, 2, 16
     )

@@ -17,6 +17,7 @@ import yaml
 from dotenv import dotenv_values
 from typer.main import get_command
 
+from bot.cli.image import _SBOM
 from bot.cli.main import cli
 from bot.config import PRESETS, Settings, load_settings
 from bot.config.names import VARIABLES
@@ -45,6 +46,8 @@ BUILD, IMAGE = instructions(0), instructions(1)
 COMPOSE: dict[str, Any] = yaml.safe_load(text_of("compose.yaml"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 BOT = SERVICES["kibitz"]
+PROJECT: dict[str, Any] = tomllib.loads(text_of("pyproject.toml"))
+EXTRAS = PROJECT["project"]["optional-dependencies"].keys()
 
 
 def all_of(instruction: str, stage: list[tuple[str, str]] = IMAGE) -> list[str]:
@@ -90,7 +93,7 @@ def test_both_stages_stand_on_the_same_python_of_debian_13() -> None:
 def test_dependencies_are_those_of_the_lock_and_have_a_layer_of_their_own() -> None:
     assert [rest for word, rest in BUILD if word in ("COPY", "RUN")][-2:] == [
         "pyproject.toml uv.lock ./",
-        "uv sync --frozen --no-dev --no-install-project --extra mcp",
+        f"uv sync --frozen --no-dev --no-install-project {' '.join(f'--extra {extra}' for extra in EXTRAS)}",
     ]
     assert all_of("COPY") == ["--from=build /app/.venv .venv", ". ."]
     assert all_of("WORKDIR", BUILD) == all_of("WORKDIR") == ["/app"]
@@ -154,6 +157,7 @@ def test_every_variable_of_the_image_is_a_setting_it_takes(tmp_path: Path) -> No
     assert ours | BOT["environment"].keys() <= VARIABLES.keys()
     settings = settings_in_the_container(tmp_path)
     assert settings.media.sandbox == "required"
+    assert settings.media.require_patched_ffmpeg
     assert settings.data.directory == Path("/data")
 
 
@@ -161,12 +165,15 @@ def test_only_the_program_goes_in() -> None:
     rules = text_of(".dockerignore").split()
     taken = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
     assert rules[0] == "*"
-    assert taken == {"bot", "cogs", "migrations", "config.toml", "pyproject.toml", "uv.lock", "LICENSE"}
+    assert taken == {
+        *("bot", "cogs", "migrations", "config.toml", "pyproject.toml", "uv.lock", "LICENSE", ".ci/sbom.py"),
+    }
     assert [name for name in taken if not (ROOT / name).exists()] == []
     assert "**/__pycache__" in rules
-    packages = tomllib.loads(text_of("pyproject.toml"))["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    packages = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     assert {*packages, "config.toml"} <= taken
-    assert f"python -m compileall -q {' '.join([*packages, 'migrations'])}" in all_of("RUN")
+    compiled = f"python -m compileall -q {' '.join([*packages, 'migrations'])}"
+    assert f"{compiled} && .venv/bin/python .ci/sbom.py > {_SBOM.name}" in all_of("RUN")
 
 
 # Compose
@@ -191,10 +198,10 @@ def test_temporary_files_stay_in_memory_and_hold_the_clips_of_all_running_jobs(t
     (mount,) = BOT["tmpfs"]
     path, _, options = mount.partition(":")
     assert path == "/tmp"
-    assert {"noexec", "nosuid", "nodev", "size=1g"} == set(options.split(","))
+    assert {"noexec", "nosuid", "nodev", "size=2g"} == set(options.split(","))
     settings = settings_in_the_container(tmp_path)
     assert settings.workspace.directory is None
-    assert settings.jobs.max_running * settings.discord.max_clips * settings.media.max_megabytes < 1024
+    assert settings.jobs.max_running * settings.discord.max_clips * settings.media.max_megabytes < 2048
 
 
 def test_docker_waits_until_the_bot_has_put_its_work_down(tmp_path: Path) -> None:

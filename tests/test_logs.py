@@ -1,13 +1,18 @@
 """Logging: one handler, two formats, and no secret in any line."""
 
+import asyncio
 import json
 import logging
+import math
+import sys
 import threading
+import warnings
 from collections.abc import Iterator
 
 import pytest
 
 from bot.config import LogSettings
+from bot.domain.money import PAYING, Account
 from bot.logs import cut_also, redactor, set_up_logging
 
 CANARY = "CANARYcanary0123456789CANARYcanary"
@@ -15,13 +20,16 @@ CANARY = "CANARYcanary0123456789CANARYcanary"
 
 @pytest.fixture(autouse=True)
 def root_logger() -> Iterator[None]:
-    """The root logger as it was, afterwards."""
+    """The root logger, and where Python reports to, as they were, afterwards."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    hooks = (sys.excepthook, sys.unraisablehook, threading.excepthook)
     root.handlers[:] = []
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
+    logging.captureWarnings(capture=False)
 
 
 LEAKS = [
@@ -36,6 +44,11 @@ LEAKS = [
     f'"token": "{CANARY}"',
     f"https://cdn.discordapp.com/a/b.mp4?ex={CANARY}&is={CANARY}&hm={CANARY}&",
     f"https://host/p?a=1&X-Amz-Signature={CANARY}",
+    f'{{"url":"https://cdn.discordapp.com/a/b.mp4?ex={CANARY}\\u0026is={CANARY}\\u0026hm={CANARY}\\u0026"}}',
+    f"proxied as u%3Fex%3D{CANARY}%26hm%3D{CANARY}",
+    f"<MultiDict('ex': '{CANARY}', 'is': '{CANARY}', 'hm': '{CANARY}')>",
+    f"postgresql://kibitz:{CANARY}@host/kibitz?sslmode=require",
+    f"KIBITZ_STATUS__TOKEN={CANARY}",
     f"POST https://discord.com/api/v10/webhooks/123/{CANARY}?wait=true",
     f"https://discord.com/api/v10/interactions/123/{CANARY}/callback",
     f"https://user:{CANARY}@host/v1",
@@ -159,3 +172,81 @@ def test_a_malformed_call_is_named_without_its_arguments(capsys: pytest.CaptureF
     err = capsys.readouterr().err
     assert CANARY not in err
     assert "test_logs.py" in err
+
+
+async def test_each_line_of_a_job_names_it_and_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging(LogSettings(format="json"))
+    log = logging.getLogger("bot.x")
+    both = asyncio.Barrier(2)
+
+    async def deeper() -> None:
+        await both.wait()
+        log.info("deeper")
+
+    async def job(job_id: str) -> None:
+        PAYING.set(Account(job_id=job_id, person_id=1, server_id=2))
+        log.info("begun")
+        await asyncio.create_task(deeper())
+        log.info("told", extra={"job_id": "its own"})
+
+    log.info("before")
+    await asyncio.gather(asyncio.create_task(job("one")), asyncio.create_task(job("two")))
+    log.info("after")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    told = [(line["message"], line.get("job_id")) for line in lines]
+    assert sorted(told[1:-1]) == [
+        *[("begun", name) for name in ("one", "two")],
+        *[("deeper", name) for name in ("one", "two")],
+        *[("told", "its own")] * 2,
+    ]
+    assert (told[0], told[-1]) == (("before", None), ("after", None))
+    assert not {"person_id", "server_id"} & set().union(*lines)
+
+
+def test_a_line_is_one_object_whatever_is_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging(LogSettings(format="json"))
+    log = logging.getLogger("bot.x")
+    log.info("two\nlines\u2028and more", extra={"ratio": math.nan, "odd": object(), "text": "a\nb"})
+    try:
+        raise ExceptionGroup("several", [ValueError("one\ntwo"), KeyError("three")])  # noqa: TRY301
+    except ExceptionGroup:
+        log.exception("failed")
+    first, second = capsys.readouterr().err.rstrip("\n").split("\n")
+    told = json.loads(first, parse_constant=pytest.fail)
+    assert told["message"] == "two\nlines\u2028and more"
+    assert told["ratio"] == "nan"
+    assert "ValueError: one" in json.loads(second)["error"]
+
+
+def test_a_process_that_ends_with_an_error_tells_no_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
+    set_up_logging(LogSettings())
+    words = "what somebody said"
+
+    class Careless:
+        def __del__(self) -> None:
+            raise KeyError(words)
+
+    Careless()
+    try:
+        float(words)
+    except ValueError as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+    said = capsys.readouterr().err
+    assert "CRITICAL bot.logs: ended with ValueError" in said
+    assert "in test_a_process_that_ends" in said
+    assert "KeyError at " in said
+    assert "somebody" not in said
+
+
+def test_warnings_go_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        set_up_logging(LogSettings(), secrets=["hunter2"])
+        warnings.warn(f"careful with hunter2 and api_key={CANARY}", stacklevel=1)
+    said = capsys.readouterr().err
+    assert "WARNING py.warnings" in said
+    assert "hunter2" not in said
+    assert "api_key=[secret]" in said

@@ -4,7 +4,6 @@ import asyncio
 import importlib.util
 import os
 import platform
-import re
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -33,8 +32,6 @@ from bot.voice.opus import ensure_opus
 
 _SOON = timedelta(days=90)
 _LEAST_FREE_BYTES = 500 * 2**20
-# The first releases with the fix for CVE-2026-8461, by major version.
-_PATCHED_FFMPEG = {5: (5, 1, 10), 6: (6, 1, 6), 7: (7, 1, 5), 8: (8, 1, 2)}
 
 
 class Verdict(StrEnum):
@@ -65,7 +62,7 @@ async def examine(app: App) -> bool:
     checks = [
         Check(verdict=Verdict.OK, what=f"kibitz {__version__} on Python {platform.python_version()}"),
         Check(verdict=Verdict.OK, what=f"preset {settings.models.preset}: {settings.preset_reason}"),
-        *_media(tools),
+        *_media(tools, settings),
         _sandbox(settings),
         _opus(),
         _davey(),
@@ -87,17 +84,19 @@ async def _ask(settings: Settings, role: Role) -> EndpointState | None:
     return None if endpoint is None else await check_models(endpoint, settings.role(role).models)
 
 
-def _media(tools: MediaTools) -> Iterator[Check]:
+def _media(tools: MediaTools, settings: Settings) -> Iterator[Check]:
     if tools.version is None:
         yield Check(verdict=Verdict.FAIL, what="ffmpeg and ffprobe do not run; install the package ffmpeg")
         return
     yield Check(verdict=Verdict.OK, what=f"ffmpeg {tools.version}")
-    numbers = tuple(int(number) for number in re.findall(r"\d+", tools.version)[:3])
-    if numbers and numbers < _PATCHED_FFMPEG.get(numbers[0], (0,)):
+    if not tools.is_patched:
         yield Check(
-            verdict=Verdict.WARN,
+            verdict=Verdict.FAIL if settings.media.require_patched_ffmpeg else Verdict.WARN,
             what="this ffmpeg has known holes (CVE-2026-8461); use 7.1.5 or newer on a public server",
         )
+    if settings.media.extra_formats:
+        names = ", ".join(settings.media.extra_formats)
+        yield Check(verdict=Verdict.WARN, what=f"old formats are opened besides everyday ones: {names}")
     missing = (*tools.missing_encoders, *tools.missing_decoders)
     if missing:
         yield Check(verdict=Verdict.FAIL, what=f"this ffmpeg lacks {', '.join(missing)}; install a full build")
@@ -113,7 +112,8 @@ def _sandbox(settings: Settings) -> Check:
     if landlock and seccomp:
         return Check(verdict=Verdict.OK, what=f"sandbox: {', '.join(active)}")
     verdict = Verdict.FAIL if settings.media.sandbox == "required" else Verdict.WARN
-    return Check(verdict=verdict, what=f"sandbox: only {', '.join(active)}; this kernel lacks Landlock or seccomp")
+    lacks = " and ".join(name for name, there in (("Landlock", landlock), ("seccomp", seccomp)) if not there)
+    return Check(verdict=verdict, what=f"sandbox: only {', '.join(active)}; this kernel lacks {lacks}")
 
 
 def _opus() -> Check:

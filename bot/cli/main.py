@@ -22,11 +22,14 @@ from bot.cli.db import db
 from bot.cli.doctor import examine
 from bot.cli.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MEDIA, EXIT_PROVIDER, EXIT_USAGE
 from bot.cli.health import report_health
+from bot.cli.image import report_image
 from bot.cli.incoming import STDIN, saved
 from bot.cli.opening import Config, fail, load
 from bot.cli.plugins import plugins
 from bot.cli.render import answer_as_json, estimate_as_text
 from bot.cli.run import run_bot
+from bot.cli.usage import usage_as_json, usage_as_text, usage_of
+from bot.config import Duty
 from bot.domain.answer import Answer, AnswerMode
 from bot.domain.errors import BotError, MediaError, ProviderError, QuotaError
 from bot.domain.recollection import Named
@@ -103,6 +106,15 @@ def ask(  # noqa: PLR0917 - the arguments of the command line
     events: Annotated[
         Path | None, typer.Option(help="Append what happens as JSON lines to this file.", show_default=False)
     ] = None,
+    max_cost: Annotated[
+        float | None,
+        typer.Option(
+            metavar="USD",
+            min=0,
+            help="Spend no more than about so many US dollars: less of the clip is looked at, or nothing is done.",
+            show_default=False,
+        ),
+    ] = None,
     conversation: Annotated[
         str | None, typer.Option(help="Keep this under a name, and go on from what is kept there.", show_default=False)
     ] = None,
@@ -119,13 +131,15 @@ def ask(  # noqa: PLR0917 - the arguments of the command line
 
         async def work(app: App, path: Path | None, asked: str | None) -> None:
             if conversation is not None and app.conversations is not None:
-                answer = await app.conversations.ask(conversation, path, asked, listener, speak=voice is not None)
+                answer = await app.conversations.ask(
+                    conversation, path, asked, listener, speak=voice is not None, most_usd=max_cost
+                )
                 _hand_over(answer, voice, as_json=as_json)
                 await app.conversations.upkeep(conversation)
                 return
             wanted = mode or app.settings.answer.mode
             clip = path or Path(media)
-            answer = await app.video.ask(clip, asked, listener, mode=wanted, speak=voice is not None)
+            answer = await app.video.ask(clip, asked, listener, mode=wanted, speak=voice is not None, most_usd=max_cost)
             _hand_over(answer, voice, as_json=as_json)
 
         if conversation is not None and question is None and _is_question(media):
@@ -178,6 +192,22 @@ def estimate(
 
 
 @cli.command()
+def usage(
+    days: Annotated[int, typer.Option(help="How far back to tell on what it was spent.", min=1, max=400)] = 30,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    config: Config = None,
+) -> None:
+    """Tell what was spent and what may still be; the bot may run meanwhile."""
+    settings = load(None, config)
+    try:
+        allowances, spent = asyncio.run(usage_of(settings, days=days))
+    except BotError as error:
+        fail(error.public, EXIT_FAILED)
+    told = usage_as_json(allowances, spent, days=days) if as_json else None
+    typer.echo(usage_as_text(allowances, spent, days=days) if told is None else json.dumps(told, indent=2))
+
+
+@cli.command()
 def conversations(config: Config = None) -> None:
     """List the conversations that `ask --conversation` kept."""
 
@@ -204,25 +234,34 @@ def forget(
 
 
 @cli.command()
-def doctor(preset: Preset = None, config: Config = None) -> None:
+def doctor(
+    preset: Preset = None,
+    image: Annotated[bool, typer.Option("--image", help="Check the walls of the container as well.")] = False,
+    config: Config = None,
+) -> None:
     """Check tools, keys, servers and models; exit code 1 when something needed is missing."""
-
-    if not _run(examine, preset=preset, config=config):
+    is_walled = report_image(load(preset, config)) if image else True
+    if not _run(examine, preset=preset, config=config) or not is_walled:
         raise typer.Exit(EXIT_FAILED)
 
 
 @cli.command()
-def run(config: Config = None) -> None:
-    """Start the Discord bot."""
+def run(
+    role: Annotated[
+        Duty, typer.Option(help="all, or one of several processes: gateway (to Discord) or worker (does the work).")
+    ] = Duty.ALL,
+    config: Config = None,
+) -> None:
+    """Start the Discord bot, or one of the processes it is made of."""
     settings = load(None, config)
     for statement in settings.statements:
         typer.echo(statement, err=True)
-    raise typer.Exit(run_bot(settings))
+    raise typer.Exit(run_bot(settings, role))
 
 
 @cli.command()
 def health(config: Config = None) -> None:
-    """Tell whether the bot that runs on this data is connected to Discord; exit code 1 when it is not."""
+    """Tell whether the bot that runs on this data is well; exit code 1 when it is not."""
     raise typer.Exit(report_health(load(None, config)))
 
 

@@ -9,11 +9,14 @@ import typer
 
 from bot.app import open_bot
 from bot.cli.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_PROVIDER, EXIT_USAGE
-from bot.config import Settings
+from bot.config import Duty, Settings
 from bot.discord_io.client import KibitzClient
 from bot.discord_io.connection import stay_connected
 from bot.discord_io.startup import invitations, opening_report
 from bot.domain.errors import BotError
+from bot.hiring import media_limits
+from bot.media.readiness import check_readiness
+from bot.worker import open_worker
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +30,11 @@ No token is set, so the bot cannot sign in. To get one:
   4. Start again: make run, or python -m bot run. It prints the link that adds the bot to your server.
 For now the command line works: python -m bot ask CLIP QUESTION."""
 
+ONE_PROCESS = (
+    "A database in a file has one process to write it, so gateways and workers need a PostgreSQL: set KIBITZ_DATA__URL "
+    "for all of them. Everything in one process: python -m bot run"
+)
+
 _EXITS = {
     "discord_token": EXIT_USAGE,
     "discord_intents": EXIT_USAGE,
@@ -36,25 +44,45 @@ _EXITS = {
 }
 
 
-def run_bot(settings: Settings) -> int:
+def run_bot(settings: Settings, duty: Duty = Duty.ALL) -> int:
     """Run until a signal; the exit code."""
     token = settings.discord.token
     if token is None:
         typer.echo(FIRST_STEPS, err=True)
         return EXIT_USAGE
+    if duty is not Duty.ALL and settings.data.url is None:
+        typer.echo(ONE_PROCESS, err=True)
+        return EXIT_USAGE
     try:
-        asyncio.run(_serve(settings, token.get_secret_value()))
+        asyncio.run(_work(settings) if duty is Duty.WORKER else _serve(settings, token.get_secret_value(), duty))
     except BotError as error:
         typer.echo(error.public, err=True)
         return _EXITS.get(error.code, EXIT_FAILED)
     return 0
 
 
-async def _serve(settings: Settings, token: str) -> None:
+async def _work(settings: Settings) -> None:
+    """The first signal ends it when what runs has ended or was handed back, the second at once."""
+    stop = _stop_signal()
+    await _check_machine(settings)
+    async with open_worker(settings) as runner:
+        working = asyncio.create_task(runner.work(grace_seconds=settings.jobs.shutdown_seconds), name="worker")
+        waiting = asyncio.create_task(stop.wait(), name="signal")
+        typer.echo(f"Working on up to {settings.queue.at_once} questions at a time.")
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            _log.info("told to stop; running work may take %d s", settings.jobs.shutdown_seconds)
+        runner.stop()
+        waiting.cancel()
+        await working
+
+
+async def _serve(settings: Settings, token: str, duty: Duty) -> None:
     stop = _stop_signal()
     for line in opening_report(settings):
         typer.echo(line)
-    async with open_bot(settings) as client:
+    await _check_machine(settings)
+    async with open_bot(settings, duty=duty) as client:
         serving = asyncio.create_task(_connected(client, token), name="discord")
         waiting = asyncio.create_task(stop.wait(), name="signal")
         try:
@@ -68,6 +96,12 @@ async def _serve(settings: Settings, token: str) -> None:
             await asyncio.wait({serving, waiting})
         if not serving.cancelled():
             serving.result()
+
+
+async def _check_machine(settings: Settings) -> None:
+    """Stop here rather than with the first clip."""
+    required = settings.media.require_patched_ffmpeg
+    await check_readiness(media_limits(settings), require_patched_ffmpeg=required)
 
 
 async def _connected(client: KibitzClient, token: str) -> None:

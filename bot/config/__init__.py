@@ -4,6 +4,7 @@ from bot.config.loading import load_settings
 from bot.config.plugin_check import plugin_settings
 from bot.config.plugins import PluginSettings, PluginsSettings, PluginTable
 from bot.config.presets import PRESETS
+from bot.config.queue import Duty, QueueSettings
 from bot.config.running import DataSettings, DiscordSettings, JobSettings
 from bot.config.settings import (
     AnswerSettings,
@@ -20,6 +21,7 @@ from bot.config.settings import (
     TranscriptSettings,
     WorkspaceSettings,
 )
+from bot.config.status import StatusSettings
 
 __all__ = [
     "PRESETS",
@@ -28,6 +30,7 @@ __all__ = [
     "ChatSettings",
     "DataSettings",
     "DiscordSettings",
+    "Duty",
     "JobSettings",
     "LogSettings",
     "MediaSettings",
@@ -36,10 +39,12 @@ __all__ = [
     "PluginSettings",
     "PluginTable",
     "PluginsSettings",
+    "QueueSettings",
     "RoleSettings",
     "SettingShown",
     "Settings",
     "SpeechSettings",
+    "StatusSettings",
     "TranscriptSettings",
     "WorkspaceSettings",
     "load_settings",

@@ -43,6 +43,12 @@ def _gateway_address(value: str) -> str:
     return value
 
 
+def _collector_address(value: str) -> str:
+    """The address of traces itself; that of a collector alone means the usual path."""
+    parts = _checked(value, {"http", "https"}, "a web address such as http://localhost:4318")
+    return value if parts.path.strip("/") else f"{value.rstrip('/')}/v1/traces"
+
+
 def _host_or_origin(value: str) -> str:
     """A bare host, or scheme, host and port."""
     if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", value):
@@ -77,6 +83,17 @@ def _database_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _queue_url(value: SecretStr) -> SecretStr:
+    url = value.get_secret_value()
+    if url.startswith("postgresql://"):
+        return _database_url(value)
+    if not re.fullmatch(r"rediss?://[^\s/?#]+(/[^\s#]*)?(\?[^\s#]*)?", url):
+        raise ValueError(
+            "begins with none of redis://, rediss:// and postgresql://, or is no address."
+        )
+    return value
+
+
 def _folder(value: Path) -> Path:
     return value.expanduser()
 
@@ -90,9 +107,11 @@ def _models(value: tuple[str, ...]) -> tuple[str, ...]:
 ServerAddress = Annotated[str, AfterValidator(_server_address)]
 ApiAddress = Annotated[str, AfterValidator(_api_address)]
 GatewayAddress = Annotated[str, AfterValidator(_gateway_address)]
+CollectorAddress = Annotated[str, AfterValidator(_collector_address)]
 HostOrOrigin = Annotated[str, AfterValidator(_host_or_origin)]
 Key = Annotated[SecretStr, AfterValidator(_key)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+QueueUrl = Annotated[SecretStr, AfterValidator(_queue_url)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 ModelName = Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=200)]
 ModelNames = Annotated[tuple[ModelName, ...], AfterValidator(_models)]

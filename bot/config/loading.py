@@ -14,6 +14,7 @@ from bot.config.presets import PRESETS
 from bot.config.servers import Given, choose_preset, settle_roles
 from bot.config.settings import Settings
 from bot.config.shards import shard_problems
+from bot.config.status_check import status_problems
 from bot.config.toml_file import read_file
 from bot.config.variables import (
     dotenv_variables,
@@ -72,6 +73,7 @@ def load_settings(
     }
     decided, statements = settle_roles(_merged((*layers, filled)), choice=choice, problems=problems)
     problems.extend(shard_problems(_merged(layers)))
+    problems.extend(status_problems(_merged(layers)))
     if problems:
         raise SettingsError(tuple(problems))
     layers = (decided, *layers, filled)

@@ -59,6 +59,12 @@ class DataSettings(Section):
     cache_minutes: float = Field(
         default=60, ge=0, le=100_000, description="How long an unused clip file stays there; 0: none is kept"
     )
+    backup_hours: float = Field(
+        default=24, ge=0, le=8_760, description="How often the database is backed up while the bot runs; 0: never"
+    )
+    backup_keep: int = Field(
+        default=7, ge=1, le=1_000, description="Backups in the data folder that are kept; the oldest go"
+    )
 
 
 class MemorySettings(Section):
@@ -71,9 +77,11 @@ class MemorySettings(Section):
 
 
 class JobSettings(Section):
-    max_running: int = Field(default=2, ge=1, le=64, description="Questions worked on at the same time")
+    max_running: int = Field(default=4, ge=1, le=64, description="Questions worked on at the same time")
+    max_running_per_server: int = Field(default=2, ge=1, le=64, description="As above, of one server")
     max_running_per_person: int = Field(default=1, ge=1, le=64, description="As above, of one person")
-    max_waiting: int = Field(default=100, ge=1, le=10_000, description="Questions that may wait; more are refused")
+    max_waiting: int = Field(default=50, ge=1, le=10_000, description="Questions that may wait; more are refused")
+    max_waiting_per_person: int = Field(default=2, ge=1, le=10_000, description="As above, of one person")
     max_seconds: int = Field(
         default=900, ge=10, le=86_400, description="Longest a question may take once it is its turn"
     )

@@ -7,6 +7,8 @@ from typing import Annotated, Literal, cast
 from pydantic import Field, PrivateAttr, StringConstraints
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.config.access import AccessSettings
+from bot.config.budget import BudgetSettings
 from bot.config.fields import (
     OFFLINE,
     Folder,
@@ -20,9 +22,13 @@ from bot.config.fields import (
     is_secret,
 )
 from bot.config.plugins import PluginsSettings, PluginTable
+from bot.config.queue import QueueSettings
 from bot.config.running import DataSettings, DiscordSettings, JobSettings, MemorySettings
+from bot.config.status import StatusSettings
+from bot.config.tracing import TracingSettings
 from bot.config.voice import VoiceSettings
 from bot.domain.answer import AnswerMode
+from bot.domain.media import MediaFamily
 from bot.domain.role import Role
 
 PresetName = Literal["auto", "balanced", "quality", "classic", "local", "offline"]
@@ -139,6 +145,13 @@ class MediaSettings(Section):
         default="best-effort",
         description="required: no start without Landlock and seccomp; best-effort: what the kernel has",
     )
+    require_patched_ffmpeg: bool = Field(
+        default=False, description="No start with an ffmpeg that is not known to be free of CVE-2026-8461"
+    )
+    extra_formats: tuple[MediaFamily, ...] = Field(
+        default=(),
+        description="Also open these, most of them old: avi, flv, mpegts, wmv, theora, amr, raw-h264",
+    )
 
 
 class AnswerSettings(Section):
@@ -211,11 +224,16 @@ class Settings(BaseSettings):
     offline: OfflineSettings = OfflineSettings()
     workspace: WorkspaceSettings = WorkspaceSettings()
     log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()
+    status: StatusSettings = StatusSettings()
     discord: DiscordSettings = DiscordSettings()
+    access: AccessSettings = AccessSettings()
     data: DataSettings = DataSettings()
     memory: MemorySettings = MemorySettings()
     voice: VoiceSettings = VoiceSettings()
     jobs: JobSettings = JobSettings()
+    queue: QueueSettings = QueueSettings()
+    budget: BudgetSettings = BudgetSettings()
     plugins: PluginsSettings = PluginsSettings()
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict[str, str])

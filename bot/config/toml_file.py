@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -112,7 +113,8 @@ def _leak(where: str, what: str, variable: str) -> SettingsProblem:
     return SettingsProblem(where=where, what=what, remedy=_MOVE_IT.format(variable=variable))
 
 
-def _lines_of(text: str) -> dict[tuple[str, ...], int]:
+@lru_cache(maxsize=4)
+def _lines_of(text: str) -> Mapping[tuple[str, ...], int]:
     """The line on which each table and each value begins, by path. `text` must be valid TOML with \\n endings.
 
     Statement by statement: lines are gathered until they parse below the header they stand under.

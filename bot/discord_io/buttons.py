@@ -19,6 +19,8 @@ class Action(StrEnum):
     """What a button does."""
 
     CANCEL = "cancel"
+    AGREE = "agree"
+    LESS = "less"
     MORE = "more"
     TRANSCRIPT = "transcript"
     FRAMES = "frames"

@@ -2,34 +2,44 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+import aiohttp
 import discord
 from discord.ext import commands
 from yarl import URL
 
 from bot.config import Settings
 from bot.discord_io.addresses import launch_address, resume_address, use_addresses
+from bot.discord_io.catching_up import CatchUp
 from bot.discord_io.command_sync import sync_commands
 from bot.discord_io.desk import Desk
-from bot.discord_io.heartbeat import beat, heartbeat_file
+from bot.discord_io.gatekeeper import Gatekeeper
+from bot.discord_io.heartbeat import ack_age, beat, heartbeat_file
 from bot.discord_io.made_clip import keep_facts
 from bot.discord_io.operator import Operator
 from bot.discord_io.plugin_fittings import PluginFittings
 from bot.discord_io.reception import Reception
 from bot.discord_io.servers import KnownServers
+from bot.discord_io.spending_watch import SpendingWatch
 from bot.discord_io.startup import warn_of_missing
 from bot.discord_io.translator import CommandTranslator
 from bot.discord_io.voice_desk import VoiceDesk
 from bot.discord_io.withdrawal import Withdrawal
 from bot.domain.errors import BotError
+from bot.domain.money import Account, Allowance
 from bot.domain.sentence import Sentence, sentence
 from bot.hooks.checks import check_all
 from bot.hooks.registry import Plugins
 from bot.hooks.specs import hookimpl
+from bot.jobs.ledger import Ledger
+from bot.memory.house_rules import HouseRules
 from bot.memory.store import Memory
+from bot.services.backups import Backups
 from bot.services.forget import ForgetService
+from bot.services.gate import Gate
+from bot.services.reloading import Reloading
 from bot.services.voice_notes import VoiceNotes
 from bot.tasks import Tasks
 
@@ -42,9 +52,11 @@ EXTENSIONS: tuple[str, ...] = (
     "cogs.memory",
     "cogs.forgetting",
     "cogs.own_data",
+    "cogs.usage",
     "cogs.voice",
     "cogs.settings",
     "cogs.plugins",
+    "cogs.admin",
     "cogs.help",
 )
 """The cogs, loaded in this order."""
@@ -55,6 +67,7 @@ _LONGEST_GOODBYE_SECONDS = 4
 _GOODBYE_SECONDS = 2 * _LONGEST_GOODBYE_SECONDS
 """Of the time to shut down, what is kept for the last words in the channels and for leaving Discord."""
 
+_BETWEEN_SESSIONS_SECONDS = 5.0
 _DAY_SECONDS = 86_400
 
 _IN_VOICE_ONLY = discord.MemberCacheFlags.none()
@@ -76,6 +89,14 @@ class House:
     voice: VoiceDesk
     voice_notes: VoiceNotes
     plugins: Plugins
+    gate: Gate
+    keeper: Gatekeeper
+    rules: HouseRules
+    backups: Backups
+    reloading: Reloading
+    ledger: Ledger
+    catch_up: CatchUp
+    allowances: Callable[[Account], Awaitable[Sequence[Allowance]]] | None = None
 
 
 class KibitzClient(commands.AutoShardedBot):
@@ -101,6 +122,8 @@ class KibitzClient(commands.AutoShardedBot):
         self.shard_ids = list(settings.discord.shard_ids) or None
         self.tasks = Tasks()
         self.is_stopping = False
+        self.next_session: Callable[[int, float], Awaitable[None]] | None = None
+        """Waits for a turn (see Database.turn) where other processes begin sessions as well."""
         self._settings = settings
         self._gateway = URL(settings.discord.gateway_url)
         self._standing = Tasks()
@@ -142,12 +165,18 @@ class KibitzClient(commands.AutoShardedBot):
         await self._refit()
         self._standing.spawn(self._keep_house(), name="upkeep")
         self._standing.spawn(self._beat(), name="heartbeat")
+        self._standing.spawn(self.house.catch_up.note(), name="being there")
+        self.tree.interaction_check = self.house.keeper.check_command
+        self._standing.spawn(self._keep_gate(), name="gate")
+        self._standing.spawn(self._watch_spending(), name="spending")
+        if self._is_first:
+            self._standing.spawn(self.house.backups.run(), name="backups")
 
     async def _refit(self) -> None:
         """Bring what plugins have here up to date, and tell Discord the commands where they changed."""
         async with self._syncing:
             await self.fittings.renew()
-            if self.application_id is not None and not self.is_closed():
+            if self._is_first and self.application_id is not None and not self.is_closed():
                 await sync_commands(self.tree, application_id=self.application_id, settings=self._settings)
 
     def _tell_operator(self, said: Sentence) -> None:
@@ -163,6 +192,10 @@ class KibitzClient(commands.AutoShardedBot):
     async def _beat(self) -> None:
         await self.wait_until_ready()
         await beat(heartbeat_file(self._settings), self._is_connected)
+
+    async def _keep_gate(self) -> None:
+        await self.wait_until_ready()
+        await self.house.keeper.watch()
 
     async def _keep_house(self) -> None:
         """Once connected, go on with what an earlier process left; then once a day forget what is too old."""
@@ -181,6 +214,10 @@ class KibitzClient(commands.AutoShardedBot):
             else:
                 _log.debug("%d turns and %d clips were too old", len(gone.jobs), len(gone.clips))
             await asyncio.sleep(_DAY_SECONDS)
+
+    async def _watch_spending(self) -> None:
+        await self.wait_until_ready()
+        await SpendingWatch(self.house.ledger, self.operator.tell).run()
 
     async def _forget_left(self) -> None:
         """Servers that removed the bot while it was not there to hear of it."""
@@ -219,6 +256,11 @@ class KibitzClient(commands.AutoShardedBot):
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Messages are the cogs' to read; the library would look for prefix commands in them."""
+        self.house.catch_up.saw(message.id)
+
+    async def on_ready(self) -> None:
+        """A new session: what came before it was told to nobody."""
+        self.tasks.spawn(self.house.catch_up.run(), name="catching up")
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
         warn_of_missing(guild)
@@ -235,6 +277,32 @@ class KibitzClient(commands.AutoShardedBot):
     async def launch_shard(self, gateway: URL, shard_id: int, *, initial: bool = False) -> None:
         """Connect a shard for the first time."""
         await super().launch_shard(launch_address(gateway, self._gateway), shard_id, initial=initial)
+
+    def ack_ages(self) -> dict[int, float | None]:
+        """Per shard of this process, the seconds since Discord acknowledged a heartbeat; None: not connected."""
+        return {shard_id: ack_age(self._get_websocket(shard_id=shard_id)) for shard_id in self.shards}
+
+    @property
+    def is_connected(self) -> bool:
+        """Signed in, with every shard connected."""
+        return self.is_ready() and self._is_connected()
+
+    @property
+    def _is_first(self) -> bool:
+        """Of several processes that are connected to Discord, one does what is done once for all."""
+        return 0 in (self._settings.discord.shard_ids or (0,))
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Discord takes one new session at a time, every five seconds; other processes begin theirs, too."""
+        if self.next_session is None:
+            await super().before_identify_hook(shard_id, initial=initial)
+            return
+        try:
+            limits = await self.fetch_session_start_limits()
+            await self.next_session((shard_id or 0) % limits.max_concurrency, _BETWEEN_SESSIONS_SECONDS)
+        except (BotError, discord.DiscordException, aiohttp.ClientError, OSError) as error:
+            _log.warning("whether others begin a session is not known: %s", type(error).__name__)
+            await super().before_identify_hook(shard_id)
 
     def _is_connected(self) -> bool:
         return not any(shard.is_closed() for shard in self.shards.values())

@@ -64,7 +64,7 @@ class _Confirmation(discord.ui.View):
                 self._is_decided = False
                 raise
             self.stop()
-            await interaction.edit_original_response(content=said, view=None)
+            await interaction.edit_original_response(content=said, view=None, allowed_mentions=NO_MENTIONS)
 
     async def refuse(self, interaction: Interaction) -> None:
         async with told(interaction):

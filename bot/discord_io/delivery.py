@@ -7,7 +7,7 @@ import discord
 
 from bot.discord_io.parts import LIMIT, first, length, split
 from bot.discord_io.posting import OutgoingFile
-from bot.discord_io.safe_text import safe, visible
+from bot.discord_io.safe_text import document, safe
 from bot.discord_io.surface import Surface
 from bot.domain.conversation import MessageRef
 from bot.domain.errors import DeliveryError
@@ -71,8 +71,8 @@ def _is_long(text: str) -> bool:
 
 def _document(answer_text: str, told: Sequence[str]) -> bytes:
     """The answer as it was written, with everything that is known to be missing."""
-    gaps = "".join(f"- {visible(line)}\n" for line in told)
-    return "\n".join(part for part in (f"{visible(answer_text).strip()}\n", gaps) if part).encode()
+    gaps = "".join(f"- {document(line)}\n" for line in told)
+    return "\n".join(part for part in (f"{document(answer_text).strip()}\n", gaps) if part).encode()
 
 
 def _with_notes(messages: list[str], notes: list[str]) -> list[str]:

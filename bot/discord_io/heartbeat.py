@@ -1,6 +1,7 @@
 """The sign of life of a running bot: a file that is touched while every shard is connected."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -27,6 +28,16 @@ async def beat(
             await sleep(_BEAT_SECONDS)
     finally:
         path.unlink(missing_ok=True)  # noqa: ASYNC240 - one call while everything ends
+
+
+def ack_age(socket: object) -> float | None:
+    """Seconds since Discord acknowledged a heartbeat on a gateway connection of the library; None: there is none. The
+    library keeps the time to itself, in seconds of `time.perf_counter`."""
+    keeper = getattr(socket, "_keep_alive", None)
+    acknowledged_at = getattr(keeper, "_last_ack", None)
+    if acknowledged_at is None or not getattr(socket, "open", False):
+        return None
+    return time.perf_counter() - acknowledged_at
 
 
 def seconds_since_beat(path: Path, *, now: float) -> float | None:

@@ -173,5 +173,5 @@ async def _run(guest: Guest, command: SlashCommand, call: CommandCall) -> str:
 
 
 def _told(error: BotError, call: CommandCall) -> BotError:
-    """A plugin's own sentence, so that it does nothing but be read."""
-    return BotError(error.code, safe(catalogue(call.occasion.locale).of(error.public)))
+    """A plugin's own sentence, in the language of whoever used the command."""
+    return BotError(error.code, catalogue(call.occasion.locale).of(error.public))

@@ -15,7 +15,7 @@ from bot.discord_io.surface import Surface
 from bot.domain.clock import clock_time
 from bot.domain.conversation import MessageRef
 from bot.domain.errors import DeliveryError
-from bot.domain.events import JobEvent, Stage, StageEnded, StageProgress, StageStarted
+from bot.domain.events import JobEvent, RunStarted, Stage, StageEnded, StageProgress, StageStarted
 from bot.domain.media import AudioChunk
 from bot.locales import Catalogue
 
@@ -103,11 +103,19 @@ class JobMessage:
                 self._amounts.setdefault(event.stage, {})[event.job_id] = event
             case StageStarted() if event.stage in _THINKING:
                 self._thinking_since = self._thinking_since or self._clock()
+            case RunStarted():
+                self._begin_anew()
             case StageStarted() if event.stage in _BEGINNING:
                 self._stage = event.stage
             case _:
                 return
         self._news.set()
+
+    def _begin_anew(self) -> None:
+        """Whoever worked on it is gone, and another begins."""
+        self._amounts.clear()
+        self._stage = self._thinking_since = self._looks_at = None
+        self._text = ""
 
     def text(self, delta: str) -> None:
         """The next words of the answer."""

@@ -13,6 +13,7 @@ from bot.config import DiscordSettings
 from bot.discord_io.asker import Asker, asker_of
 from bot.discord_io.attachments import sources_of
 from bot.discord_io.desk import Desk
+from bot.discord_io.gatekeeper import Gatekeeper
 from bot.discord_io.identity import ref_of, settings_channel
 from bot.discord_io.links import has_links, linked_messages
 from bot.discord_io.surface import InteractionSurface, MessageSurface, Surface
@@ -25,13 +26,14 @@ from bot.domain.timeline import Notice, NoticeCode
 from bot.locales import catalogue
 from bot.memory.store import Memory
 from bot.pipeline.run import new_job_id
-from bot.services.access import Person, check_may_ask, may_hear
+from bot.services.access import Person, check_may_want, may_hear
 from bot.services.chat import TURNS_BACK
 
 log = logging.getLogger(__name__)
 
 _TURNS_LOOKED_AT = 10
 _MESSAGES_LOOKED_AT = 30
+_FIRST = frozenset({"paused", "dm_refused"})
 _UNSPOKEN = Notice(code=NoticeCode.SPEECH_MISSING, public="Spoken answers are switched off here.")
 
 
@@ -68,23 +70,34 @@ class Reception:
     """Where every way in ends, before the desk. `clock` counts the life of an interaction, in seconds."""
 
     def __init__(
-        self, desk: Desk, memory: Memory, settings: DiscordSettings, *, clock: Callable[[], float] = time.monotonic
+        self,
+        desk: Desk,
+        memory: Memory,
+        settings: DiscordSettings,
+        *,
+        keeper: Gatekeeper,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
+        self._keeper = keeper
         self._desk = desk
         self._memory = memory
         self._settings = settings
 
     async def by_command(self, interaction: discord.Interaction[Any], wish: Wish, *, private: bool = False) -> None:
-        """Answer a command, a button or a form; acknowledged first. `private`: only this person sees what comes."""
+        """Answer a command, a button or a form; acknowledged first. `private`: only this person sees what comes. Raises
+        BotError before that for whom it is closed."""
         hidden = private or not is_public(interaction)
+        place = await self._keeper.admit_ask(interaction)
         await interaction.response.defer(ephemeral=hidden, thinking=True)
         job_id, words = new_job_id(), catalogue(interaction.locale.value)
         surface = InteractionSurface(interaction, job_id=job_id, words=words, ephemeral=hidden, clock=self._clock)
         person, asker = person_of(interaction.user), asker_of(interaction)
         try:
-            place = await self._memory.settings_for(asker.key.server_id, settings_channel(interaction))
-            check_may_ask(person, place)
+            if place is None:
+                place = await self._memory.settings_for(asker.key.server_id, settings_channel(interaction))
+            check_may_want(person, place, wish.kind)
+            met = await self._keeper.meet(interaction)
             clips = wish.clips
             if wish.question and not clips and has_links(wish.question):
                 clips = await self._linked(wish.question, interaction.user, interaction.guild)
@@ -97,7 +110,7 @@ class Reception:
             ask = _ask(
                 wish, job_id, asker, scope, clips=clips, follows=follows, speak=speak, locale=interaction.locale.value
             )
-            await self._desk.take(ask, surface, place=place, notes=notes, keeps=not hidden)
+            await self._desk.take(ask, surface, place=place, notes=(*notes, *met))
         except BotError as error:
             await _refuse(surface, job_id, error)
 
@@ -116,9 +129,12 @@ class Reception:
         surface = MessageSurface(message, client=client, job_id=job_id, words=words, clock=self._clock)
         person, asker = person_of(message.author), asker_of(message)
         try:
-            check_may_ask(person, place)
+            if problem is not None and problem.code in _FIRST:
+                raise problem
+            check_may_want(person, place, wish.kind)
             if problem is not None:
                 raise problem
+            met = await self._keeper.meet(message)
             clips, follows = wish.clips, wish.follows
             if wish.question and not clips and has_links(wish.question):
                 clips = await self._linked(wish.question, message.author, message.guild)
@@ -137,7 +153,7 @@ class Reception:
                 locale=locale,
                 source=ref_of(message),
             )
-            await self._desk.take(ask, surface, place=place, notes=notes, reply_to=ref_of(message))
+            await self._desk.take(ask, surface, place=place, notes=(*notes, *met), reply_to=ref_of(message))
         except BotError as error:
             await _refuse(surface, job_id, error)
 

@@ -12,6 +12,14 @@ _IDS = TypeAdapter(frozenset[int])
 _SHARD_BITS = 22
 
 
+def is_ours(client: discord.Client, server_id: int | None) -> bool:
+    """Whether what happens in a server, or in direct messages, comes to this process: each shard has its servers, and
+    the first the direct messages."""
+    if not isinstance(client, discord.AutoShardedClient):
+        return True
+    return ((server_id or 0) >> _SHARD_BITS) % (client.shard_count or 1) in client.shards
+
+
 class KnownServers:
     """A list of ids in a file; it makes itself anew, and then nothing is known of the time before."""
 
@@ -21,9 +29,8 @@ class KnownServers:
 
     def left(self) -> frozenset[int]:
         """Those that were there before and are not any more, of the shards that are ours. Call when all are known."""
-        count, ours = self._client.shard_count or 1, self._client.shards
         gone = self._read() - {guild.id for guild in self._client.guilds}
-        return frozenset(server_id for server_id in gone if (server_id >> _SHARD_BITS) % count in ours)
+        return frozenset(server_id for server_id in gone if is_ours(self._client, server_id))
 
     def note(self) -> None:
         """Write down where the bot is now."""

@@ -8,8 +8,12 @@ from typing import Any
 import aiohttp
 import discord
 
+from bot.discord_io.posting import NO_MENTIONS
+from bot.discord_io.safe_text import plain
 from bot.domain.errors import BotError
 from bot.locales import catalogue
+from bot.tally import Figure
+from bot.tally import tell as count
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +39,12 @@ async def tell(interaction: discord.Interaction[Any], error: Exception) -> None:
         error = unforeseen()
     else:
         log.info("interaction %s: %s", interaction.id, error.code)
-    said = f"⚠️ {catalogue(interaction.locale.value).of(error.public)}"
+    count(Figure.REFUSALS, label=error.code)
+    said = f"⚠️ {plain(catalogue(interaction.locale.value).of(error.public))}"
     try:
         if interaction.response.is_done():
-            await interaction.followup.send(said, ephemeral=True)
+            await interaction.followup.send(said, ephemeral=True, allowed_mentions=NO_MENTIONS)
         else:
-            await interaction.response.send_message(said, ephemeral=True)
+            await interaction.response.send_message(said, ephemeral=True, allowed_mentions=NO_MENTIONS)
     except (discord.DiscordException, aiohttp.ClientError, OSError) as lost:
         log.warning("interaction %s: the error could not be told: %s", interaction.id, type(lost).__name__)

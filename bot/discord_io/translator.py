@@ -3,7 +3,7 @@
 import discord
 from discord import app_commands
 
-from bot.locales import catalogue
+from bot.locales import catalogue, is_spoken
 
 
 class CommandTranslator(app_commands.Translator):
@@ -12,5 +12,7 @@ class CommandTranslator(app_commands.Translator):
     async def translate(
         self, string: app_commands.locale_str, locale: discord.Locale, context: app_commands.TranslationContextTypes
     ) -> str | None:
+        if not is_spoken(locale.value):  # nearly all of the thousands of times that the library asks at every start
+            return None
         said = catalogue(locale.value).of(string.message)
         return said if said != string.message else None

@@ -9,7 +9,7 @@ from bot.discord_io.reception import person_of
 from bot.domain.conversation import PlaceSettings, SpeakWhen
 from bot.domain.errors import BotError, VoiceError
 from bot.domain.sentence import sentence
-from bot.services.access import Person, check_may_ask, may_ask, may_hear
+from bot.services.access import Person, check_may_ask, check_may_call_in, may_ask, may_hear
 
 VocalChannel = discord.VoiceChannel | discord.StageChannel
 
@@ -65,9 +65,10 @@ def check_may_join(channel: VocalChannel) -> None:
 
 
 def check_may_call(interaction: discord.Interaction[Any], channel: VocalChannel, place: PlaceSettings) -> None:
-    """Raises BotError for somebody who may not ask in that channel, or not have answers spoken, or not go there."""
+    """Raises BotError for somebody who may not ask in that channel, call the bot, have answers spoken, or go there."""
     person = person_of(interaction.user)
     check_may_ask(person, place)
+    check_may_call_in(person, place)
     if place.speak is SpeakWhen.NEVER:
         raise BotError(
             "voice_switched_off",

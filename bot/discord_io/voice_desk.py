@@ -9,6 +9,7 @@ from typing import Any
 import discord
 
 from bot.config import Settings
+from bot.discord_io.gatekeeper import channel_ids
 from bot.discord_io.voice_channel import VocalChannel, check_may_join, may_talk, people_in
 from bot.discord_io.voice_follower import ChannelFollower
 from bot.discord_io.voice_notice import NoticePost, left_line, moved_line, notice_text, notice_view
@@ -21,6 +22,8 @@ from bot.locales import Catalogue, catalogue
 from bot.memory.consents import VOICE
 from bot.memory.store import Memory
 from bot.pipeline.run import new_job_id
+from bot.services.access import check_is_open
+from bot.services.gate import Gate
 from bot.services.voice import VoiceService, VoiceSession
 from bot.tasks import Tasks
 
@@ -58,8 +61,10 @@ class VoiceDesk:
         settings: Settings,
         *,
         join: Join,
+        gate: Gate | None = None,
     ) -> None:
         self._client = client
+        self._gate = gate
         self._service = service
         self._memory = memory
         self._settings = settings
@@ -69,6 +74,11 @@ class VoiceDesk:
         self._busy: dict[int, asyncio.Lock] = {}
         self._is_closing = False
 
+    @property
+    def calls(self) -> int:
+        """How many voice channels the bot is in."""
+        return len(self._calls)
+
     def call_in(self, server_id: int | None) -> Call | None:
         """The one of a server; None: the bot is in no voice channel there."""
         return None if server_id is None else self._calls.get(server_id)
@@ -77,6 +87,10 @@ class VoiceDesk:
         """Come into a channel; with `moves` out of another one of the server. Raises BotError with the remedy."""
         check_may_join(channel)
         server_id = channel.guild.id
+        if self._gate is not None:
+            await self._gate.check_server(server_id)
+            await self._gate.check_open()
+        check_is_open(await self._memory.settings_for(server_id, channel.id), channel_ids(channel))
         async with self._lock(server_id):
             if self._is_closing:
                 raise BotError("restarting", "I am being restarted. Ask again in a minute.")

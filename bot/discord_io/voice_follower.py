@@ -11,7 +11,7 @@ import discord
 from bot.discord_io.buttons import answer_view
 from bot.discord_io.channel_place import ChannelPlace
 from bot.discord_io.delivery import deliver
-from bot.discord_io.safe_text import visible
+from bot.discord_io.safe_text import plain, visible
 from bot.discord_io.surface import Surface
 from bot.discord_io.voice_captions import Captions
 from bot.discord_io.voice_channel import VocalChannel
@@ -135,4 +135,4 @@ class ChannelFollower:
 
     async def _failure(self, error: BotError) -> None:
         self.captions.close_stretch()
-        await self.surface(new_job_id()).show(f"⚠️ {self._words.of(error.public)}")
+        await self.surface(new_job_id()).show(f"⚠️ {plain(self._words.of(error.public))}")

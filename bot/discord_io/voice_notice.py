@@ -11,6 +11,7 @@ import discord
 
 from bot.config import Settings
 from bot.discord_io.receivers import hearers
+from bot.discord_io.safe_text import plain
 from bot.discord_io.surface import Surface
 from bot.domain.conversation import MessageRef
 from bot.domain.errors import BotError, DeliveryError
@@ -117,7 +118,8 @@ def left_line(words: Catalogue, settings: Settings, reason: LeaveReason, error: 
         case LeaveReason.REMOVED:
             why = words("I was taken out of the channel.")
         case LeaveReason.FAILED:
-            why = words.of(error.public) if error else words("I left, because the connection broke and did not return.")
+            broken = words("I left, because the connection broke and did not return.")
+            why = plain(words.of(error.public)) if error else broken
         case LeaveReason.STOPPING:
             why = words("I left, because I am being restarted.")
         case LeaveReason.ASKED:

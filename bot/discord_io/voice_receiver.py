@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from bot.discord_io.voice_streams import Packet, Stream, Streams
 from bot.discord_io.voice_wire import TransportKey, parse, payload
 from bot.domain.voice import SILENCE_FRAME, OpusFrame, VoiceEar
+from bot.tally import Figure, tell
 
 COUNTERS = (
     *("received", "ok", "ignored", "bad_transport", "malformed", "empty", "duplicate", "silence", "plain"),
@@ -268,7 +269,9 @@ class VoiceReceiver:
             self._counters["unknown_ssrc"] += 1
         if not packet.frame.endswith(_MARKER):
             return
-        self._counters["dave_failed"] += stream.person_id is not None
+        if stream.person_id is not None:
+            self._counters["dave_failed"] += 1
+            tell(Figure.DECRYPT_FAILURES)
         self._failures += 1
         session = wire.session
         is_settled = now >= self._settled_at or (session is not None and session.ready)

@@ -77,7 +77,8 @@ class Withdrawal:
         """What they want just now, and what others want of their clips, is stopped; answers to others that rest on
         their words are not kept."""
         await self._calls.forget_person(person_id)
-        about = {ask.job_id for ask in self._desk.in_flight() if await self._is_about(ask, person_id)}
+        asks = (*self._desk.in_flight(), *await self._desk.elsewhere())
+        about = {ask.job_id for ask in asks if await self._is_about(ask, person_id)}
         self._not_kept_of(person_id, besides=about)
         await self._desk.stop(lambda ask: ask.job_id in about)
         gone = await self._forget.person(person_id)

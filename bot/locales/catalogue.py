@@ -10,7 +10,7 @@ from babel import Locale
 
 from bot.domain.sentence import Sentence
 from bot.locales import po
-from bot.locales.contributed import Contributed, language_of
+from bot.locales.contributed import Contributed, is_brought, language_of
 
 DOMAIN = "kibitz"
 ENGLISH = "en"
@@ -49,6 +49,12 @@ class Catalogue:
 def catalogue(locale: str | None) -> Catalogue:
     """The sentences for a locale such as "zh-TW" or "en-GB"; English where neither we nor a plugin have others."""
     return _load(language_of(locale or ENGLISH))
+
+
+def is_spoken(locale: str) -> bool:
+    """Whether anything is said in a language of its own there, by us or by a plugin."""
+    language = language_of(locale)
+    return language in TRANSLATED or is_brought(language)
 
 
 @lru_cache

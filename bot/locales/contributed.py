@@ -1,5 +1,6 @@
 """Translations that plugins bring; every catalogue looks here after its own."""
 
+from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 
@@ -78,6 +79,12 @@ def withdraw(owner: str) -> None:
         _brought[language] = tuple(one for one in brought if one[0] != owner)
 
 
+def is_brought(language: str) -> bool:
+    """Whether any plugin says anything in it."""
+    return bool(_brought.get(language))
+
+
+@lru_cache
 def language_of(locale: str) -> str:
     """The language of "zh-TW" or "en_GB"; each has one catalogue, whatever the script or country."""
     return locale.replace("_", "-").partition("-")[0].lower()

@@ -19,7 +19,8 @@ from bot.domain.timeline import Caption, Notice
 class CaptionRequest:
     """Frames in chronological order. `previous` is the last caption before them, where it is known already;
     `speech` is what was said around them, as far as it is known. With a `question` the frames are described closely
-    for the sake of it. `focus` names objects and people to attend to."""
+    for the sake of it. `focus` names objects and people to attend to. `are_sheets`: each picture is a contact sheet of
+    several frames with their times, described as one."""
 
     frames: tuple[Frame, ...]
     previous: Caption | None = None
@@ -27,6 +28,7 @@ class CaptionRequest:
     language: str | None = None
     question: str = field(default="", repr=False)
     focus: tuple[str, ...] = field(default=(), repr=False)
+    are_sheets: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import TypeVar
 import stamina
 
 from bot.domain.errors import ProviderCategory, ProviderError, QuotaError
+from bot.tally import Figure, tell
 
 Result = TypeVar("Result")
 
@@ -23,7 +24,7 @@ class Retry:
     """How a failed call is repeated: `attempts` in all, waits that double from `first_wait_seconds` plus jitter.
 
     A server's own wish (Retry-After) is honoured up to `longest_wish_seconds`; beyond that the person is told when
-    to come back instead. `now` gives the time in UTC.
+    to come back instead. `now` gives the time in UTC. `role` is what repetitions are counted for.
     """
 
     attempts: int = 3
@@ -32,6 +33,7 @@ class Retry:
     jitter_seconds: float = 0.25
     longest_wish_seconds: float = 20.0
     now: Callable[[], datetime] = _utc_now
+    role: str = ""
 
     async def call(self, attempt: Callable[[], Awaitable[Result]]) -> Result:
         """The result of the first attempt that succeeds. Raises the last ProviderError; a rate limit that cannot be
@@ -45,6 +47,8 @@ class Retry:
                 wait_max=self.longest_wait_seconds,
                 wait_jitter=self.jitter_seconds,
             ):
+                if trial.num > 1:
+                    tell(Figure.RETRIES, label=self.role)
                 with trial:
                     return await attempt()
         except ProviderError as error:

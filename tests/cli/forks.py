@@ -4,6 +4,7 @@ A run is a process of its own all the same, with its own streams, folder, variab
 a process starts, or is told by a signal, starts one.
 """
 
+import importlib
 import json
 import os
 import runpy
@@ -16,6 +17,16 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+# Before it forks: everything, and of what is loaded only where it is needed what most runs need.
+_LOADED = (
+    "bot.cli.main",
+    "aiosqlite",
+    "alembic.command",
+    "alembic.ddl.sqlite",
+    "rich.progress",
+    "sqlalchemy.dialects.sqlite.aiosqlite",
+    "typer.rich_utils",
+)
 _LONGEST_SECONDS = 120
 _MOST_BYTES = 2**20
 
@@ -67,7 +78,8 @@ def serve(line: socket.socket) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    import bot.cli.main  # noqa: F401 - loaded before it forks
+    for name in _LOADED:
+        importlib.import_module(name)
 
     with socket.socket(fileno=int(sys.argv[1])) as asked:
         run = serve(asked)

@@ -48,12 +48,22 @@ def kibitz(forks: Forks, home: Path) -> Kibitz:
     return run
 
 
-@pytest.fixture
-def talked(kibitz: Kibitz, clip: Path) -> Kibitz:
-    """A conversation named trip with one question."""
-    done = kibitz("ask", clip, "What colour comes first?", "--conversation", "trip")
+@pytest.fixture(scope="module")
+def begun(forks: Forks, clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data of a conversation named trip with one question; to be copied."""
+    home = tmp_path_factory.mktemp("begun")
+    shutil.copy(ROOT / "config.toml", home / "config.toml")
+    question = ("ask", clip, "What colour comes first?", "--conversation", "trip")
+    done = forks.run(*question, cwd=home, env=environment())
     assert done.returncode == 0, done.stderr
-    assert "red" in done.stdout.lower()
+    assert "red" in done.stdout.decode().lower()
+    return home / "data"
+
+
+@pytest.fixture
+def talked(kibitz: Kibitz, home: Path, begun: Path) -> Kibitz:
+    """A conversation named trip with one question."""
+    shutil.copytree(begun, home / "data")
     return kibitz
 
 

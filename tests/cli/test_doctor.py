@@ -6,11 +6,13 @@ import pytest
 from sqlalchemy import text
 
 from bot.app import where_of
-from bot.cli.doctor import Verdict, _database, _davey, _opus, _token
-from bot.config import DataSettings, DiscordSettings, Settings
+from bot.cli.doctor import Verdict, _database, _davey, _media, _opus, _sandbox, _token
+from bot.config import DataSettings, DiscordSettings, MediaSettings, Settings
 from bot.database.engine import open_database
 from bot.database.where import Where
 from bot.domain.errors import VoiceError
+from bot.domain.media import MediaFamily
+from bot.media.tools import MediaTools
 from tests.simulator.discord_server import DiscordServer
 
 
@@ -34,6 +36,38 @@ def test_what_voice_channels_need_is_there_or_named(monkeypatch: pytest.MonkeyPa
     for check, remedy in ((_opus(), "libopus0"), (_davey(), "packages of the lock")):
         assert check.verdict is Verdict.WARN
         assert remedy in check.what
+
+
+def test_an_old_ffmpeg_is_a_warning_or_where_it_is_forbidden_a_failure() -> None:
+    old, new = MediaTools(version="5.1.9"), MediaTools(version="7.1.5")
+    strict = Settings(media=MediaSettings(require_patched_ffmpeg=True))
+    for tools, settings, verdict in (
+        (old, Settings(), Verdict.WARN),
+        (old, strict, Verdict.FAIL),
+        (new, strict, Verdict.OK),
+    ):
+        checks = list(_media(tools, settings))
+        assert tools.version in checks[0].what
+        assert (verdict in {check.verdict for check in checks}) is True
+        assert any("CVE-2026-8461" in check.what for check in checks) is (verdict is not Verdict.OK)
+
+
+def test_old_formats_that_are_opened_are_named() -> None:
+    settings = Settings(media=MediaSettings(extra_formats=(MediaFamily.AVI, MediaFamily.WMV)))
+    said = [check for check in _media(MediaTools(version="7.1.5"), settings) if check.verdict is Verdict.WARN]
+    assert [check.what for check in said] == ["old formats are opened besides everyday ones: avi, wmv"]
+
+
+@pytest.mark.parametrize(
+    ("layers", "lacks"), [((7, True), ""), ((0, True), "Landlock"), ((7, False), "seccomp"), ((0, False), " and ")]
+)
+def test_layers_of_the_sandbox_are_told(monkeypatch: pytest.MonkeyPatch, layers: tuple[int, bool], lacks: str) -> None:
+    monkeypatch.setattr("bot.cli.doctor.available_layers", lambda: layers)
+    for mode, verdict in (("best-effort", Verdict.WARN), ("required", Verdict.FAIL)):
+        check = _sandbox(Settings(media=MediaSettings(sandbox=mode)))
+        assert check.verdict is (verdict if lacks else Verdict.OK)
+        assert lacks in check.what.rpartition("lacks")[2]
+        assert ("Landlock 7" in check.what) is bool(layers[0])
 
 
 async def test_a_database_is_made_ready_or_damaged(tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ def at(server: DiscordServer, **more: str) -> dict[str, str]:
         "KIBITZ_DISCORD__API_URL": server.api_url,
         "KIBITZ_DISCORD__GATEWAY_URL": server.gateway_url,
         "KIBITZ_DISCORD__CDN_HOSTS": ",".join(server.cdn_hosts),
+        "KIBITZ_STATUS__PORT": "0",
         **more,
     }
 

@@ -6,6 +6,7 @@ import shutil
 import stat
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Column, Connection, MetaData, Table, insert, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from bot.database import upgrade as upgrade_module
@@ -161,6 +162,76 @@ async def test_rows_stay_through_an_upgrade(where: Where, tmp_path: Path) -> Non
     assert "mood" in await columns(where)
     async with connected(where) as connection:
         assert await connection.scalar(text("SELECT question FROM turns")) == turn(1).question
+
+
+def migrations_until(tmp_path: Path, revision: str) -> Path:
+    folder = tmp_path / "migrations of then"
+    shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in (folder / "versions").glob("*.py"):
+        if file.name[:4] > revision:
+            file.unlink()
+    return folder
+
+
+def tables_of(connection: Connection) -> list[Table]:
+    """As they stand there, in an order in which they can be filled; without what a database keeps for itself."""
+    found = MetaData()
+    found.reflect(connection, only=lambda name, _: is_ours(name, "table") and name != "alembic_version")
+    return found.sorted_tables
+
+
+def fill_then(connection: Connection) -> None:
+    """Three rows in every table."""
+    for table in tables_of(connection):
+        for number in range(1, 4):
+            row = {column.name: value_of(column, number) for column in table.columns if column.computed is None}
+            connection.execute(insert(table).values(row))
+
+
+def value_of(column: Column[Any], number: int) -> object:
+    for reference in column.foreign_keys:
+        return value_of(reference.column, number)
+    kind = column.type.python_type
+    if issubclass(kind, datetime):
+        return datetime(2026, 11, number, 12, tzinfo=UTC if getattr(column.type, "timezone", False) else None)
+    if issubclass(kind, bool):
+        return number % 2 == 1
+    if issubclass(kind, bytes):
+        return f"words {number}".encode()
+    return number if issubclass(kind, int | float) else f"words {number}"
+
+
+def rows_of(connection: Connection) -> dict[str, dict[str, list[object]]]:
+    """By table and column."""
+    found: dict[str, dict[str, list[object]]] = {}
+    for table in tables_of(connection):
+        order = [str(column) for column in table.primary_key.columns]
+        rows = connection.execute(select(table).order_by(text(", ".join(order)))).mappings().all()
+        found[table.name] = {column.name: [row[column.name] for row in rows] for column in table.columns}
+    return found
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
+async def test_every_older_version_with_rows_comes_up_to_date_and_is_refused_by_itself_then(
+    where: Where, tmp_path: Path, revision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    then = migrations_until(tmp_path, revision)
+    await upgrade(where, migrations=then, newest=revision)
+    async with connected(where) as connection:
+        await connection.run_sync(fill_then)
+        before = await connection.run_sync(rows_of)
+    assert await upgrade(where) == revision
+    async with open_database(where), connected(where) as connection:
+        after = await connection.run_sync(rows_of)
+    assert before.keys() <= after.keys()
+    for table, columns_before in before.items():
+        kept = {name: after[table].get(name) for name in columns_before}
+        assert kept == columns_before, table
+    monkeypatch.setattr(upgrade_module, "REVISION", revision)
+    with pytest.raises(MemoryFault, match="database_newer"):
+        await upgrade(where, migrations=then, newest=revision)
+    with pytest.raises(MemoryFault, match="database_newer"):
+        await is_current(where)
 
 
 async def test_a_migration_that_fails_leaves_the_database_as_it_was(where: Where, tmp_path: Path) -> None:

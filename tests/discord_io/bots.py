@@ -12,7 +12,7 @@ from discord.http import Route
 from yarl import URL
 
 from bot.app import open_bot
-from bot.config import DataSettings, DiscordSettings, JobSettings, Settings
+from bot.config import DataSettings, DiscordSettings, JobSettings, Settings, StatusSettings
 from bot.discord_io.client import KibitzClient
 from bot.discord_io.connection import stay_connected
 from tests.simulator.discord_server import DiscordServer
@@ -24,6 +24,7 @@ def settings(server: DiscordServer, folder: Path, **changes: Any) -> Settings:
         discord=DiscordSettings(**{**places, **changes}),
         data=DataSettings(directory=folder),
         jobs=JobSettings(shutdown_seconds=1),
+        status=StatusSettings(port=0),
     )
 
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from bot.discord_io.heartbeat import beat, seconds_since_beat
+from bot.discord_io.heartbeat import ack_age, beat, seconds_since_beat
 
 
 async def test_it_beats_while_connected_and_is_gone_at_the_end(tmp_path: Path) -> None:
@@ -34,3 +36,12 @@ def test_the_age_of_the_last_beat(tmp_path: Path) -> None:
     path.touch()
     os.utime(path, (40, 40))
     assert seconds_since_beat(path, now=100) == 60
+
+
+def test_the_age_of_the_last_acknowledgement_while_there_is_a_connection() -> None:
+    keeper = SimpleNamespace(_last_ack=time.perf_counter() - 50)
+    age = ack_age(SimpleNamespace(open=True, _keep_alive=keeper))
+    assert age is not None
+    assert 50 <= age < 90
+    assert ack_age(SimpleNamespace(open=False, _keep_alive=keeper)) is None
+    assert ack_age(SimpleNamespace(open=True, _keep_alive=None)) is None

@@ -328,6 +328,26 @@ async def test_the_chat_model_calls_tools_of_plugins(tmp_path: Path, clip: Path)
     assert "cannot be called now" in told[4]  # four calls an answer
 
 
+async def test_a_model_that_calls_for_ever_is_stopped(tmp_path: Path, clip: Path) -> None:
+    """Looks that are left do not keep open what tools have used up."""
+    write_plugin(tmp_path / "p", "tools", TOOLS)
+    chat = CallingChat([("add", {"a": 1, "b": 1})] * 50)
+    async with hosting(tmp_path, {"tools": {}}, directory=tmp_path / "p", may_fail=True) as plugins:
+        crew = crew_with(plugins, chat=chat)
+        answer = await asked(crew, clip)
+    assert answer.text == "Done."
+    assert len(chat.prompts) <= 1 + crew.max_looks + crew.max_tool_calls
+
+
+async def test_a_tool_with_an_effect_is_not_offered_where_nobody_can_agree(tmp_path: Path, clip: Path) -> None:
+    write_plugin(tmp_path / "p", "tools", TOOLS.replace('description="Adds."', 'description="Adds.", has_effect=True'))
+    chat = CallingChat([("add", {"a": 1, "b": 1})])
+    async with hosting(tmp_path, {"tools": {}}, directory=tmp_path / "p", may_fail=True) as plugins:
+        await asked(crew_with(plugins, chat=chat), clip)
+    assert "add" not in [tool.name for tool in chat.prompts[0].tools]
+    assert "cannot" in chat.prompts[-1].results[0].text or "no such tool" in chat.prompts[-1].results[0].text
+
+
 async def test_what_a_plugin_asks_the_chat_model_is_paid_by_the_job(tmp_path: Path, clip: Path) -> None:
     write_plugin(
         tmp_path / "p",

@@ -28,9 +28,12 @@ ONE_MODEL = {"KIBITZ_CHAT__MODELS": '["gpt-6-luna"]', "KIBITZ_CAPTIONS__MODELS":
 WITH_OFFLINE = {**ONE_MODEL, "KIBITZ_OFFLINE__FALLBACK": "true"}
 
 
-@pytest.fixture
-def clip(tmp_path: Path) -> Path:
-    path = tmp_path / "clip.mp4"
+pytestmark = pytest.mark.usefixtures("known_clips")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     clips.colour_tone_clip(path, scenes=2)
     return path
 

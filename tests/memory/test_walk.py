@@ -26,15 +26,19 @@ from bot.database.tables import (
     VectorRow,
 )
 from bot.database.where import Where
-from bot.domain.conversation import ClipRef, ConversationKey, MessageRef
+from bot.domain.conversation import ClipRef, ConversationKey, MessageRef, PlaceSettings
 from bot.domain.media import MediaKind, MediaProbe
 from bot.domain.recollection import Fact, Scope
 from bot.domain.speech import Segment
+from bot.domain.standing import BlockKind
 from bot.domain.timeline import Caption, Moment, MomentKind
 from bot.domain.understanding import Heard, Look, LookKind, Seen
 from bot.jobs.intake import Intake
+from bot.jobs.order import Order, Outcome, State
+from bot.jobs.table import JobTable
 from bot.media.cache import ClipCache
 from bot.memory.consents import MEMORY
+from bot.memory.house_rules import HouseRules
 from bot.memory.store import Memory
 from bot.memory.words import search_words
 from bot.services.forget import ForgetService
@@ -148,6 +152,9 @@ async def world(database: Database, where: Where) -> World:
     await _index(made)
     if where.url is None:
         shutil.copy(where.file, where.directory / "kibitz.db.0001.20261125T000000000000Z.copy")
+    rules = HouseRules(database)
+    await rules.block(BlockKind.PERSON, CHANNEL)
+    await rules.pause("The house is being painted.")
     await back_up(where)
     return made
 
@@ -184,6 +191,13 @@ async def _tell(world: World, told: Told) -> None:
         number + 3, key, asker_id=told.person, question=f"{told.queued}", source=message(number + 3, key.channel_id)
     )
     await Intake(world.database).accept(waits, reply_to=None)
+    jobs = JobTable(world.database)
+    await jobs.put(Order(ask=waits, place=PlaceSettings()))
+    begun = await jobs.claim("a worker", lease_seconds=60)
+    assert begun is not None
+    await jobs.report(begun, "a worker", progress=f'["{told.queued}"]', text=f"So far {told.queued}")
+    outcome = Outcome(result=f"{told.queued}", data=f"{told.queued}".encode(), error=f"{told.queued}")
+    await jobs.end(begun, "a worker", State.DONE, outcome)
     await memory.choose(told.person, MEMORY, is_given=True)
     await memory.change_settings(key.server_id, key.channel_id, {"language": "zh-CN"})
     (world.where.directory / "cache" / told.sha256).write_bytes(f"{told.shown}".encode())

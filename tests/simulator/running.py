@@ -11,7 +11,7 @@ import yarl
 from discord.gateway import DiscordWebSocket
 
 from bot.app import open_bot
-from bot.config import Settings, load_settings
+from bot.config import Duty, Settings, load_settings
 from bot.discord_io.client import KibitzClient
 from bot.discord_io.connection import stay_connected
 from tests.simulator.discord_server import DiscordServer
@@ -31,6 +31,7 @@ def environment(server: DiscordServer, cloud: OpenAIEmulator | None, data: Path,
         "KIBITZ_DISCORD__CDN_HOSTS": ",".join(server.cdn_hosts),
         "KIBITZ_DATA__DIRECTORY": str(data),
         "KIBITZ_WORKSPACE__DIRECTORY": str(data / "work"),
+        "KIBITZ_STATUS__PORT": "0",
         "SSL_CERT_FILE": str(server.voice.certificate.bundle()),
     }
     if cloud is not None:
@@ -55,14 +56,14 @@ def _trust(client: KibitzClient, server: DiscordServer) -> None:
 
 @asynccontextmanager
 async def running_bot(
-    server: DiscordServer, cloud: OpenAIEmulator | None, data: Path, **settings: object
+    server: DiscordServer, cloud: OpenAIEmulator | None, data: Path, *, duty: Duty = Duty.ALL, **settings: object
 ) -> AsyncGenerator[KibitzClient]:
     """The bot, online, with the clock of its Discord; on leaving it is told to stop as by SIGTERM. One at a time: the
     addresses are the library's."""
     api, gateway = discord.http.Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
     chosen = settings_of(server, cloud, data, **settings)
     try:
-        async with open_bot(chosen, clock=server.clock) as client:
+        async with open_bot(chosen, duty=duty, clock=server.clock) as client:
             client._connection.guild_ready_timeout = 0.1  # the library waits two seconds for servers to come in
             trust = partial(_trust, client, server)  # the library makes its connector when it signs in
             work = stay_connected(client, server.token, on_login=trust)

@@ -2,11 +2,14 @@
 
 import asyncio
 import io
+import os
 import re
+import sys
 import tempfile
 import unicodedata
 import wave
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -72,8 +75,7 @@ class OfflineSynthesizer:
 
     async def _flite(self, text: str) -> bytes:
         """flite seeks in its output, so it gets a file."""
-        with tempfile.TemporaryDirectory(prefix="kibitz-") as folder:
-            words, sound = Path(folder, "words"), Path(folder, "sound")
+        with _passing_file("words") as words, _passing_file("sound") as sound:
             await asyncio.to_thread(words.write_text, text, encoding="utf-8")
             arguments = ["-voice", self._english_voice, "-f", str(words), "-o", str(sound)]
             await run_tool(FLITE, arguments, wall_seconds=_WALL_SECONDS)
@@ -81,6 +83,20 @@ class OfflineSynthesizer:
                 return await asyncio.to_thread(sound.read_bytes)
             except FileNotFoundError as error:
                 raise _failed(FLITE) from error
+
+
+@contextmanager
+def _passing_file(name: str) -> Generator[Path]:
+    """A file in memory, which goes with this process however that ends; on disk where the system has no such files."""
+    if sys.platform == "linux":
+        handle = os.memfd_create(name, os.MFD_CLOEXEC)
+        try:
+            yield Path(f"/proc/{os.getpid()}/fd/{handle}")
+        finally:
+            os.close(handle)
+    else:
+        with tempfile.TemporaryDirectory(prefix="kibitz-") as folder:
+            yield Path(folder, name)
 
 
 async def _espeak(text: str, language: str) -> bytes:

@@ -20,6 +20,7 @@ _NOTICES_ZH = {
     NoticeCode.TRANSCRIPT_MISSING: "部分声音无法识别",
     NoticeCode.FRAMES_DROPPED: "部分画面未查看",
     NoticeCode.FILE_DAMAGED: "文件已损坏，只用了能读取的部分",
+    NoticeCode.DEGRADED: "为节省费用，画面只看了一部分",
 }
 _COLOURS_ZH = {
     "black": "黑色",

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
@@ -126,8 +127,12 @@ def mona(club: Guild) -> Person:
 
 
 @pytest.fixture
-def start(discord: DiscordServer, cloud: OpenAIEmulator, tmp_path: Path) -> StartBot:
-    """`async with start(JOBS__MAX_RUNNING=1):` the bot is online; the next start has the same data."""
+def start(discord: DiscordServer, cloud: OpenAIEmulator, tmp_path: Path, migrated: Path) -> StartBot:
+    """`async with start(JOBS__MAX_RUNNING=1):` the bot is online; the next start has the same data. Its tables are
+    there already."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    shutil.copy(migrated, data / "kibitz.db")
 
     def started(**settings: object) -> AbstractAsyncContextManager[KibitzClient]:
         return running_bot(discord, cloud, tmp_path / "data", **settings)

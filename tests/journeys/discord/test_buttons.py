@@ -14,7 +14,7 @@ from tests.simulator.discord_server import Channel, DiscordServer, Guild, Messag
 from tests.simulator.openai_server import OpenAIEmulator
 from tests.simulator.openai_server.sound import SPEECH_RATE_HZ
 
-pytestmark = pytest.mark.usefixtures("attentive")
+pytestmark = pytest.mark.usefixtures("known_clips", "attentive")
 
 Again = Callable[[], Awaitable[None]]
 

@@ -18,6 +18,8 @@ from tests.journeys.discord.held import held
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, Message, Person
 from tests.simulator.openai_server import OpenAIEmulator
 
+pytestmark = pytest.mark.usefixtures("known_clips")
+
 NO_CLIP = "⚠️ There is no clip to go by. Attach one, or reply to a message that has one."
 NOT_YOUR_CLIP = "⚠️ This is about a clip from a channel you cannot read. Post the clip itself."
 NOT_ALLOWED = "⚠️ Here only people with certain roles may ask me. Ask a moderator, or ask me elsewhere."

@@ -9,6 +9,8 @@ from tests.journeys.discord.conftest import StartBot
 from tests.simulator.discord_server import Channel, DiscordServer, Message, Person, VoiceMessage
 from tests.simulator.openai_server import HonestMind, OpenAIEmulator
 
+pytestmark = pytest.mark.usefixtures("known_clips")
+
 ANSWER = "It is green."
 REPLY_WITH_MENTION = (
     "⚠️ Discord shows me only messages that mention me. Reply with the mention switched on, or use /ask."

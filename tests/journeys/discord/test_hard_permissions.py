@@ -11,6 +11,8 @@ from tests.journeys.discord.held import held
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, Person, VoiceMessage
 from tests.simulator.openai_server import HonestMind, OpenAIEmulator
 
+pytestmark = pytest.mark.usefixtures("known_clips")
+
 HARMLESS = ("embed_links", "attach_files", "read_message_history", "add_reactions", "send_voice_messages")
 EVERY = ("view_channel", "send_messages", "send_messages_in_threads", *HARMLESS)
 ANSWER = "It is green."

@@ -25,6 +25,8 @@ from tests.simulator.openai_server.faults import (
     server_error,
 )
 
+pytestmark = pytest.mark.usefixtures("known_clips")
+
 ANSWER = "It is green."
 ONE_TRY = {
     f"{role}__{name}": value

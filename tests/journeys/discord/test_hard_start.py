@@ -6,10 +6,12 @@ import signal
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import aiohttp
 import pytest
 
 from bot import __version__
 from tests.journeys.discord.outside import started
+from tests.operations.material import free_port
 from tests.simulator.discord_server import Channel, DiscordServer, Person
 from tests.simulator.discord_server.permissions import bits
 from tests.simulator.openai_server import HonestMind, OpenAIEmulator
@@ -47,6 +49,13 @@ def settings(discord: DiscordServer, cloud: OpenAIEmulator, tmp_path: Path) -> d
     return environment(discord, cloud, tmp_path / "data")
 
 
+async def metrics(beacon: Path) -> str:
+    """What a bot that runs on this data counts."""
+    told = json.loads(beacon.read_text(encoding="utf-8"))
+    async with aiohttp.request("GET", f"http://{told['host']}:{told['port']}/metrics") as answer:
+        return await answer.text()
+
+
 async def test_from_the_first_start_to_the_third(
     settings: dict[str, str],
     discord: DiscordServer,
@@ -56,7 +65,7 @@ async def test_from_the_first_start_to_the_third(
     snap: Path,
     tmp_path: Path,
 ) -> None:
-    async with started(tmp_path, settings) as bot:
+    async with started(tmp_path, settings | {"KIBITZ_STATUS__PORT": str(free_port())}) as bot:
         await bot.says("Add to yourself:")
         assert f"kibitz {__version__}, discord.py" in bot.output
         assert re.search(rf"^data +{re.escape(str(tmp_path / 'data'))}$", bot.output, re.MULTILINE)
@@ -69,10 +78,17 @@ async def test_from_the_first_start_to_the_third(
         answer = await discord.bot.reply(await anna.post("@bot what colour?", snap, to=general), timeout=60)
         assert answer.content.splitlines()[0] == ANSWER
         await bot.says("commands told to Discord")
-        beat = tmp_path / "data" / "heartbeat"
-        await discord.bot.until(beat.exists, timeout=60, what="a sign of life")
+        beacon = tmp_path / "data" / "status-bot.json"
+        await discord.bot.until(beacon.exists, timeout=60, what="its health")
         async with started(tmp_path, settings, "bot", "health") as health:
             assert await health.end() == 0
+            assert "The process bot is well and takes questions." in health.output
+        counted = await metrics(beacon)
+        assert 'kibitz_jobs_total{kind="chat",outcome="done"} 1.0' in counted
+        assert "kibitz_queue_wait_seconds_count 1.0" in counted
+        assert 'kibitz_step_seconds_count{stage="captions"} 1.0' in counted
+        assert re.search(r'kibitz_ffmpeg_seconds_count{program="ffmpeg"} [1-9]', counted)
+        assert re.search(r'kibitz_cost_usd_total{role="chat"} 0\.0*[1-9]', counted)
         bot.send(signal.SIGTERM)
         assert await bot.end() == 0
     assert [set(sync.names) for sync in discord.syncs] == [COMMANDS | MENUS]

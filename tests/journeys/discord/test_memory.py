@@ -6,14 +6,14 @@ import pytest
 
 from bot.database.where import Where
 from bot.discord_io.client import KibitzClient
-from tests.databases import SQLITE, only
+from tests.databases import POSTGRESQL, SQLITE, only
 from tests.journeys.discord.conftest import MakeClip, StartBot, StartOn
 from tests.journeys.discord.talking import agree, ask
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, Person
 from tests.simulator.discord_server.places import FORUM, VOICE
 from tests.simulator.openai_server import OpenAIEmulator
 
-pytestmark = pytest.mark.usefixtures("attentive")
+pytestmark = pytest.mark.usefixtures("known_clips", "attentive")
 
 NOTHING = "Nothing that was asked."
 
@@ -214,7 +214,14 @@ async def test_in_an_account_of_ones_own_it_stays_with_that_person(
     assert nothing.startswith("I remember nothing here")
 
 
-@pytest.mark.parametrize("kind", ["channel", "thread", "post", "voice", "direct"])
+@pytest.mark.parametrize(
+    ("where", "kind"),
+    [
+        *((SQLITE, kind) for kind in ("channel", "thread", "post", "voice", "direct")),
+        *((POSTGRESQL, kind) for kind in ("thread", "direct")),
+    ],
+    indirect=["where"],
+)
 async def test_what_was_said_comes_back_after_a_restart(
     kind: str,
     start: StartBot,

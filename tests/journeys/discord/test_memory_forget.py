@@ -25,7 +25,7 @@ from tests.journeys.discord.talking import agree, ask
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, Message, Person
 from tests.simulator.openai_server import OpenAIEmulator
 
-pytestmark = pytest.mark.usefixtures("attentive")
+pytestmark = pytest.mark.usefixtures("known_clips", "attentive")
 
 OPTED_OUT = "You opted out. I keep nothing of you until you use /optin."
 NOT_YOURS = "⚠️ Only the person who asked, and moderators, can do that."

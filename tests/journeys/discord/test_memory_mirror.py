@@ -8,7 +8,7 @@ import pytest
 from bot.database.where import Where
 from bot.discord_io.client import KibitzClient
 from bot.domain.conversation import MessageRef, Turn
-from tests.databases import SQLITE, only
+from tests.databases import POSTGRESQL, SQLITE, only
 from tests.journeys.discord.conftest import MakeClip, StartBot, StartOn, eventually, is_kept
 from tests.journeys.discord.eyes import words
 from tests.journeys.discord.held import held
@@ -16,7 +16,7 @@ from tests.simulator.discord_server import Channel, DiscordServer, Guild, Messag
 from tests.simulator.discord_server.places import FORUM, VOICE
 from tests.simulator.openai_server import OpenAIEmulator
 
-pytestmark = pytest.mark.usefixtures("attentive")
+pytestmark = pytest.mark.usefixtures("known_clips", "attentive")
 
 
 @pytest.fixture
@@ -131,7 +131,11 @@ class TestADeletion:
         await gone(bot, asked[1])
         await known(bot, asked[2])
 
-    @pytest.mark.parametrize("kind", ["channel", "thread", "post", "voice"])
+    @pytest.mark.parametrize(
+        ("where", "kind"),
+        [(SQLITE, "channel"), (SQLITE, "thread"), (SQLITE, "post"), (SQLITE, "voice"), (POSTGRESQL, "thread")],
+        indirect=["where"],
+    )
     async def test_of_a_place_takes_all_that_was_said_there(
         self, kind: str, bot: KibitzClient, club: Guild, anna: Person, general: Channel, discord: DiscordServer
     ) -> None:

@@ -60,7 +60,7 @@ class TestThePanel:
             "May ask: everyone",
             "May have it spoken: everyone",
         ]
-        assert labels(panel) == ["Voice…", "Who may use me…", "Back to the defaults"]
+        assert labels(panel) == ["Voice…", "Who may use me…", "Where…", "Back to the defaults"]
         assert len(panel.selects) == 4
         assert general.seen_by(anna) == ()
         only_here = await opened(otto, general, "channel")
@@ -83,7 +83,7 @@ class TestThePanel:
         await pick(otto, panel, "I remember: 7 days")
         await give_voice(otto, panel, "nova")
         await turned(panel, otto.press(panel, "Who may use me…"))
-        assert labels(panel) == ["Back"]
+        assert labels(panel) == ["Back", "More…"]
         await turned(panel, otto.choose(panel, "May ask", [fans]))
         await turned(panel, otto.choose(panel, "May have it spoken", [fans]))
         await turned(panel, otto.press(panel, "Back"))

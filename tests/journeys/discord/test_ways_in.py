@@ -9,7 +9,7 @@ from tests.journeys.discord.eyes import AttentiveMind, asked, bill, labels, name
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, Person, VoiceMessage
 from tests.simulator.openai_server import OpenAIEmulator
 
-pytestmark = pytest.mark.usefixtures("bot", "attentive")
+pytestmark = pytest.mark.usefixtures("known_clips", "bot", "attentive")
 
 SUM_UP = "Sum up this clip: what happens, what is said, what can be read?"
 NO_CLIP = "⚠️ There is no clip to go by. Attach one, or reply to a message that has one."

@@ -11,7 +11,7 @@ from tests.journeys.discord.eyes import AttentiveMind, bill, labels, notes, word
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, Message, Person, VoiceMessage
 from tests.simulator.openai_server import OpenAIEmulator
 
-pytestmark = pytest.mark.usefixtures("bot", "attentive")
+pytestmark = pytest.mark.usefixtures("known_clips", "bot", "attentive")
 
 NOTHING_SEEN = "The clip shows nothing that I can describe."
 RED = "The picture is red, of medium brightness [0:00]. tone 440 hertz [0:00]."
