@@ -28,6 +28,7 @@ from bot.domain.ask import Ask, AskKind
 from bot.domain.clock import clock_time
 from bot.domain.conversation import MessageRef, PlaceSettings, SpeakWhen
 from bot.domain.errors import BotError, DeliveryError, QuotaError
+from bot.domain.money import Account, paying
 from bot.domain.quote import Consent
 from bot.domain.sentence import sentence
 from bot.domain.timeline import Notice
@@ -290,9 +291,11 @@ class Desk:
         async with self._turnstile.turn(ask.asker_id, message.waiting, server_id=ask.key.server_id):
             began = self._turns[ask.job_id] = time.monotonic()
             tell(Figure.QUEUE_WAIT_SECONDS, began - came)
+            account = Account(job_id=ask.job_id, person_id=ask.asker_id, server_id=ask.key.server_id)
             try:
                 async with asyncio.timeout(self._settings.max_seconds):
-                    return await self._works.serve(ask, place, message)
+                    with paying(account):
+                        return await self._works.serve(ask, place, message)
             except TimeoutError as error:
                 limit = clock_time(self._settings.max_seconds)
                 raise BotError(

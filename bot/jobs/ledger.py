@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, insert, select, tuple_, update
+from sqlalchemy import delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.database.engine import Database
@@ -126,20 +126,19 @@ class Ledger:
         """What was spent from then on, by server, role and model, the dearest first."""
 
         async def work(session: AsyncSession) -> tuple[Spent, ...]:
+            usd = func.sum(BookingRow.spent)
+            what = (BookingRow.server_id, BookingRow.role, BookingRow.model)
             rows = await session.execute(
-                select(BookingRow.server_id, BookingRow.role, BookingRow.model, BookingRow.spent).where(
-                    BookingRow.at >= since, BookingRow.state.in_([BookingState.PAID, BookingState.PRESUMED])
-                )
+                select(*what, func.count(), usd)
+                .where(BookingRow.at >= since, BookingRow.role != JOB)
+                .where(BookingRow.state.in_([BookingState.PAID, BookingState.PRESUMED]))
+                .group_by(*what)
+                .order_by(usd.desc())
             )
-            totals: dict[tuple[int | None, str, str], list[int]] = {}
-            for server_id, role, model, spent in rows:
-                if role != JOB:
-                    totals.setdefault((server_id, role, model), []).append(spent)
-            found = (
-                Spent(server_id=server_id, role=role, model=model, calls=len(spent), usd=sum(spent) / NANO)
-                for (server_id, role, model), spent in totals.items()
+            return tuple(
+                Spent(server_id=server_id, role=role, model=model, calls=calls, usd=float(spent) / NANO)
+                for server_id, role, model, calls, spent in rows
             )
-            return tuple(sorted(found, key=lambda one: -one.usd))
 
         return await self._database.read(work)
 
@@ -157,8 +156,8 @@ class Ledger:
                 if row is None:
                     continue
                 part = max((p for p in percents if row.spent * 100 >= p * (one.cap or 0)), default=0)
-                if part > row.told_percent:
-                    row.told_percent = part
+                before, row.told_percent = row.told_percent, part  # less after the cap was raised
+                if part > before:
                     reached.append((_allowance(one, row, now), part))
             return tuple(reached)
 

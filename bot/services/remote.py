@@ -163,11 +163,11 @@ class RemoteWorks:
 
     async def _look(self) -> None:
         """One question to the database for all that is followed, and one for each that has news."""
-        followed = dict(self._followed)
+        followed = {job_id: one for job_id, one in self._followed.items() if one.is_ordered}
         standings = await self._table.standings(followed)
         for job_id, one in followed.items():
             standing = standings.get(job_id)
-            if one.end.done() or not one.is_ordered:
+            if one.end.done():
                 continue
             if standing is None:
                 one.end.set_result(State.LOST)

@@ -92,12 +92,12 @@ async def posted(discord: DiscordServer, folder: Path, number: int) -> MediaSour
     guild = discord.guild(f"server {number}")
     channel, person = guild.channel("general"), guild.member("Anna")
     message = await person.post("look", path, to=channel)
-    attachment = message.attachments[0]
+    file = message.file_list[0]
     return MediaSource(
         channel_id=channel.id,
         message_id=message.id,
-        attachment_id=attachment.id,
-        url=attachment.url,
+        attachment_id=file.id,
+        url=discord.world.cdn.addresses(file)[0],
         size_bytes=path.stat().st_size,
         author_id=person.id,
     )

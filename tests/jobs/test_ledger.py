@@ -191,6 +191,10 @@ async def test_each_part_of_a_cap_is_told_once(ledger: MakeLedger, clock: Clock)
     clock.now = MIDNIGHT
     await money.book(NOBODY, role="chat", model="m", usd=0.85)
     assert [(one.kind, part) for one, part in await money.passed(percents)] == [(CapKind.DAY, 80)]
+    more = ledger(day_usd=1.5)
+    assert await more.passed(percents) == (), "the cap was raised"
+    await more.book(NOBODY, role="chat", model="m", usd=0.4)
+    assert [(one.kind, part) for one, part in await more.passed(percents)] == [(CapKind.DAY, 80)], "told once more"
 
 
 @only(SQLITE)

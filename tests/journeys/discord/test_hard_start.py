@@ -88,7 +88,7 @@ async def test_from_the_first_start_to_the_third(
         assert "kibitz_queue_wait_seconds_count 1.0" in counted
         assert 'kibitz_step_seconds_count{stage="captions"} 1.0' in counted
         assert re.search(r'kibitz_ffmpeg_seconds_count{program="ffmpeg"} [1-9]', counted)
-        assert re.search(r'kibitz_cost_usd_total{role="chat"} 0\.0*[1-9]', counted)
+        assert re.search(r'^kibitz_cost_usd_total{role="chat"} .*[1-9]', counted, re.MULTILINE)
         bot.send(signal.SIGTERM)
         assert await bot.end() == 0
     assert [set(sync.names) for sync in discord.syncs] == [COMMANDS | MENUS]

@@ -105,6 +105,9 @@ async def test_everybody_sees_their_own_and_the_operator_sees_all(
     async with start() as client:
         await discord.bot.reply(await anna.post("@bot What is it?", clip("red"), to=general))
         ledger = client.house.ledger
+        before = await ledger.allowances(Account(person_id=anna.id, server_id=club.id))
+        assert [one.spent_usd > 0 for one in before] == [True] * 4, "her question is booked on her, the server and all"
+        assert [one.reserved_usd for one in before] == [0.0] * 4
         await ledger.book(Account(person_id=anna.id, server_id=club.id), role="captions", model="gpt-6-luna", usd=0.3)
         mine, server = await told(anna, general)
         assert mine.startswith("What you asked for today: $0.30 of $0.50; $0.20 is left.")

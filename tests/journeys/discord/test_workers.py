@@ -3,8 +3,6 @@
 The gateway runs in the process of the test, each worker is a process of its own, started as an operator starts it.
 """
 
-import asyncio
-import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -17,8 +15,8 @@ from bot.database.where import Where
 from tests.databases import POSTGRESQL, only
 from tests.journeys.discord.held import held
 from tests.journeys.discord.outside import Process, started
-from tests.simulator.discord_server import Channel, DiscordServer, Guild, Person
-from tests.simulator.openai_server import HonestMind, OpenAIEmulator
+from tests.simulator.discord_server import Channel, DiscordServer, Guild, Message, Person
+from tests.simulator.openai_server import OpenAIEmulator
 from tests.simulator.running import environment, running_bot
 
 pytestmark = only(POSTGRESQL)
@@ -61,19 +59,33 @@ async def gateway(
 
 
 @pytest.mark.usefixtures("gateway")
-async def test_a_worker_that_is_killed_is_followed_by_another_and_one_that_is_told_to_stop_hands_back(
+async def test_workers_come_and_go_and_nothing_is_seen_of_it(
     worker: StartWorker, discord: DiscordServer, cloud: OpenAIEmulator, general: Channel, anna: Person, snap: Path
 ) -> None:
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(worker())
         with held(cloud, "answer", answers="It is green.") as mind:
             asked = await anna.post("@bot what colour?", snap, to=general)
-            await discord.bot.until(lambda: mind.begun["answer"] == 1, timeout=30)
+            await discord.bot.until(lambda: mind.begun["answer"] == 1, timeout=60)
             second = await stack.enter_async_context(worker())
             first.send(signal.SIGKILL)
-            await discord.bot.until(lambda: mind.begun["answer"] == 2, timeout=30)
-            progress = await discord.bot.reply(asked, settled=lambda m: any(b.label == "Cancel" for b in m.buttons))
-        answer = await discord.bot.reply(asked, settled=lambda m: m.is_settled and "green" in m.content, timeout=30)
+            await discord.bot.until(lambda: mind.begun["answer"] == 2, timeout=60)
+            progress = await shown(discord, asked)
+        answer = await discord.bot.reply(asked, settled=lambda m: m.is_settled and "green" in m.content, timeout=60)
         assert answer is progress
         assert len(cloud.captions) == 1, "what the first worker had paid for is not paid for again"
-        print(answer.content, second.errors)
+        with held(cloud, "answer") as mind:
+            other = await anna.post("@bot hello?", to=general)
+            await discord.bot.until(lambda: mind.begun["answer"] == 1, timeout=60)
+            paid = len(cloud.requests)
+            await anna.press(await shown(discord, other), "Cancel")
+            assert (await discord.bot.reply(other, timeout=60)).content == STOPPED
+        assert len(cloud.requests) == paid
+        second.send(signal.SIGTERM)
+        assert await second.end() == 0
+        assert "Traceback" not in second.errors
+
+
+async def shown(discord: DiscordServer, asked: Message) -> Message:
+    """The message with the progress and the button."""
+    return await discord.bot.reply(asked, settled=lambda message: any(b.label == "Cancel" for b in message.buttons))
