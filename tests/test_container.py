@@ -19,7 +19,7 @@ from typer.main import get_command
 
 from bot.cli.image import _SBOM
 from bot.cli.main import cli
-from bot.config import PRESETS, Settings, load_settings
+from bot.config import PRESETS, Duty, Settings, load_settings
 from bot.config.names import VARIABLES
 from bot.discord_io.heartbeat import heartbeat_file
 from bot.domain.role import Role
@@ -315,6 +315,31 @@ def test_the_bot_is_told_of_the_postgresql_that_stands_beside_it(tmp_path: Path)
     assert re.fullmatch(r"postgres:\d+\.\d+", server["image"])
     assert {mount.split(":")[0] for mount in server["volumes"]} == beside["volumes"].keys()
     assert all(f"`{name}`" in text_of(page) for name in beside["volumes"] for page in PAGES)
+
+
+# Several processes
+
+
+def test_a_gateway_and_workers_are_told_of_the_same_database() -> None:
+    scaled: dict[str, Any] = yaml.safe_load(text_of("compose.scale.yaml"))["services"]
+    beside: dict[str, Any] = yaml.safe_load(text_of("compose.postgres.yaml"))["services"]
+    worker, gateway = scaled["worker"], scaled["kibitz"]
+    assert gateway["command"] == ["run", "--role", "gateway"]
+    assert worker["command"] == ["run", "--role", "worker"]
+    assert {Duty(process["command"][2]) for process in (gateway, worker)} == {Duty.GATEWAY, Duty.WORKER}
+    assert worker["extends"] == {"file": "compose.yaml", "service": "kibitz"}
+    assert worker["environment"] == beside["kibitz"]["environment"]
+    assert worker["volumes"] == all_of("VOLUME"), "a folder of its own for each"
+    assert worker["deploy"] == {"replicas": "${KIBITZ_WORKERS:-2}"}
+    needed = {name: need.get("required", True) for name, need in worker["depends_on"].items()}
+    assert needed == {"postgres": True, "redis": False}
+    assert [name for name in needed if "healthcheck" not in {**beside, **scaled}[name]] == []
+    assert scaled["redis"]["profiles"] == ["redis"]
+    assert re.fullmatch(r"redis:\d+\.\d+\.\d+", scaled["redis"]["image"])
+    assert [name for name, service in scaled.items() if "ports" in service] == []
+    for page in ("docs/scaling.md", "docs/scaling.zh-CN.md"):
+        named = set(re.findall(r"\bKIBITZ_\w+", text_of(page)))
+        assert named - {"KIBITZ_WORKERS"} <= VARIABLES.keys()
 
 
 # The client of Docker, where there is one

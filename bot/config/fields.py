@@ -88,9 +88,7 @@ def _queue_url(value: SecretStr) -> SecretStr:
     if url.startswith("postgresql://"):
         return _database_url(value)
     if not re.fullmatch(r"rediss?://[^\s/?#]+(/[^\s#]*)?(\?[^\s#]*)?", url):
-        raise ValueError(
-            "begins with none of redis://, rediss:// and postgresql://, or is no address."
-        )
+        raise ValueError("begins with none of redis://, rediss:// and postgresql://, or is no address.")
     return value
 
 

@@ -56,7 +56,7 @@ async def alone(where: Where) -> AsyncGenerator[None]:
         raise faults.fault(faults.UNWRITTEN) from error
     try:
         while not _is_locked(lock):
-            await asyncio.sleep(_LOCK_SECONDS)  # noqa: ASYNC110 - another process may hold it
+            await asyncio.sleep(_LOCK_SECONDS)
         yield
     finally:
         os.close(lock)

@@ -271,6 +271,15 @@ def _peak_bytes(pid: int) -> int:
     return int(line.split()[1]) * 1024
 
 
+def _tell(report: ChildReport, status: int | None) -> None:
+    _log.debug("%s ran %.2f s, status %s", report.program, report.seconds, status)
+    count(Figure.FFMPEG_SECONDS, report.seconds, report.program)
+    if report.peak_bytes:
+        count(Figure.FFMPEG_RSS_BYTES, float(report.peak_bytes), report.program)
+    if (tell := CHILD_ENDED.get()) is not None:
+        tell(report)
+
+
 @asynccontextmanager
 async def open_child(
     argv: Sequence[str],
@@ -339,14 +348,10 @@ async def open_child(
             yield child
         finally:
             deadline.cancel()
-            await child.close()
-            report = child.report(Path(program).name)
-            _log.debug("%s ran %.2f s, status %s", report.program, report.seconds, process.returncode)
-            count(Figure.FFMPEG_SECONDS, report.seconds, report.program)
-            if report.peak_bytes:
-                count(Figure.FFMPEG_RSS_BYTES, report.peak_bytes, report.program)
-            if (tell := CHILD_ENDED.get()) is not None:
-                tell(report)
+            try:
+                await child.close()
+            finally:
+                _tell(child.report(Path(program).name), process.returncode)
     finally:
         for write_end in writing:
             os.close(write_end)

@@ -156,14 +156,19 @@ class Bench:
     async def until(self, job_id: str, *states: State) -> Standing:
         """Wait until it is in one of these."""
         async with asyncio.timeout(30):
-            while (standing := await self.standing(job_id)).state not in states:
+            while True:
+                standing = await self.standing(job_id)
+                if standing.state in states:
+                    return standing
                 await asyncio.sleep(0.02)
-        return standing
 
     async def until_all(self, job_ids: list[str], state: State) -> None:
         """Wait until all have come to an end, which is this one."""
         async with asyncio.timeout(600):
-            while (states := {one.state for one in (await self.table.standings(job_ids)).values()}) & _UNDER_WAY:
+            while True:
+                states = {one.state for one in (await self.table.standings(job_ids)).values()}
+                if not states & _UNDER_WAY:
+                    break
                 await asyncio.sleep(0.05)
         assert states == {state}
 

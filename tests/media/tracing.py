@@ -77,7 +77,8 @@ def _judge(log: str, allowed: list[str], found: Trace) -> None:
         path = path.encode().decode("unicode_escape").encode("latin-1").decode(errors="replace")
         may = any(path == each or path.startswith(f"{each}/") for each in allowed)
         if result.startswith("-1"):
-            found.refused[f"{path} {result}"] += not may and "ENOENT" not in result
+            if not may and "ENOENT" not in result:
+                found.refused[f"{path} {result}"] += 1
             continue
         found.opened += 1
         writes = any(flag in flags for flag in _WRITES) and path != "/dev/null"
