@@ -333,7 +333,7 @@ class BookingRow(Base):
 
 class SpendingRow(Base):
     """The sums that caps are held to. `scope` is `all`, `day`, `server:ID`, or `person:` and a digest that nobody is
-    told by; `day` is a date in UTC, empty for `all`. `told_percent` is the part of the cap that the owner was told of."""
+    told by; `day` is a date in UTC, empty for `all`. `told_percent` is the part of the cap that the owner heard of."""
 
     __tablename__ = "spending"
 
