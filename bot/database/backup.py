@@ -55,8 +55,8 @@ async def alone(where: Where) -> AsyncGenerator[None]:
     except OSError as error:
         raise faults.fault(faults.UNWRITTEN) from error
     try:
-        while not _is_locked(lock):
-            await asyncio.sleep(_LOCK_SECONDS)  # noqa: ASYNC110 - another process holds it, which sets no event here
+        while not _is_locked(lock):  # noqa: ASYNC110 - another process holds it, which sets no event here
+            await asyncio.sleep(_LOCK_SECONDS)
         yield
     finally:
         os.close(lock)
