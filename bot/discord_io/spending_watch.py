@@ -23,6 +23,10 @@ class Sums(Protocol):
         """Of the caps of the day and of all, those that reached one of these parts since this was asked last."""
         ...
 
+    async def clear(self) -> int:
+        """Close what processes that are gone left open."""
+        ...
+
 
 class SpendingWatch:
     """`tell` takes a key, under which the same is not told twice in an hour, and what is to be said. What was told is
@@ -43,6 +47,7 @@ class SpendingWatch:
 
     async def look(self) -> None:
         """Tell of what was reached since the last time. Raises MemoryFault."""
+        await self._sums.clear()
         for allowance, percent in await self._sums.passed(PERCENTS):
             log.warning("%d %% of the money is spent: %s", percent, allowance.kind)
             self._tell(f"budget {allowance.kind} {percent}", _told(allowance, percent))

@@ -1,8 +1,8 @@
-"""How much several workers get done: `python -m tests.bench.workers [JOBS]`, with 1, 2 and 4 of them.
+"""How much several workers get done: `python -m tests.bench.workers [JOBS [SECONDS]]`, with 1, 2 and 4 of them.
 
-Each job is a question about a clip of two seconds: download, decoding, a caption, an answer. A simulated Discord and an
-emulated cloud, which takes no time to think, run in this process, PostgreSQL and the workers in processes of their own;
-so what is measured is our own part and that of the processor. The first column is the time with that many workers.
+Each job is a question about a clip of two seconds: download, decoding, a caption, an answer, for which the emulated cloud
+thinks so many SECONDS. It and a simulated Discord run in this process, PostgreSQL and the workers in processes of their
+own. Without thinking, what is measured is our own part: as much as the processor gives.
 """
 
 import asyncio
@@ -30,19 +30,31 @@ from tests import clips
 from tests.journeys.discord.outside import started
 from tests.postgres import running_cluster
 from tests.simulator.discord_server import DiscordServer
-from tests.simulator.openai_server import HonestMind, OpenAIEmulator
+from tests.simulator.openai_server import ChatCall, HonestMind, OpenAIEmulator
 from tests.simulator.running import environment
 
 WORKERS = (1, 2, 4)
 
 
-async def measure(count: int, jobs: int, folder: Path, url: str) -> float:
+class SlowMind(HonestMind):
+    """Thinks for a while before it answers."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(answers="It is green.")
+        self._seconds = seconds
+
+    def answer(self, call: ChatCall) -> str:
+        time.sleep(self._seconds)
+        return super().answer(call)
+
+
+async def measure(count: int, jobs: int, thinking: float, folder: Path, url: str) -> float:
     """Seconds for all jobs, with so many workers."""
     where = Where(directory=folder, url=url)
     async with AsyncExitStack() as stack:
         discord = await stack.enter_async_context(DiscordServer())
         cloud = await stack.enter_async_context(OpenAIEmulator())
-        cloud.mind = HonestMind(answers="It is green.")
+        cloud.mind = SlowMind(thinking)
         sources = [await posted(discord, folder, number) for number in range(jobs + count)]
         database = await stack.enter_async_context(open_database(where))
         for number in range(count):
@@ -112,12 +124,14 @@ def question(number: int, source: MediaSource) -> Ask:
 
 def main() -> None:
     jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 24
-    print(f"{jobs} questions, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
+    thinking = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
+    load = os.getloadavg()[0]
+    print(f"{jobs} questions, {thinking:g} s of thinking, {os.cpu_count()} processors, load {load:.1f}")
     print("| workers | seconds | questions a minute |\n|---|---|---|")
     with running_cluster() as cluster:
         for count in WORKERS:
             with cluster.database() as url, tempfile.TemporaryDirectory() as folder:
-                seconds = asyncio.run(measure(count, jobs, Path(folder), url))
+                seconds = asyncio.run(measure(count, jobs, thinking, Path(folder), url))
             print(f"| {count} | {seconds:.1f} | {60 * jobs / seconds:.0f} |", flush=True)
 
 
