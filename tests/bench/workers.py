@@ -1,8 +1,8 @@
 """How much several workers get done: `python -m tests.bench.workers [JOBS [SECONDS]]`, with 1, 2 and 4 of them.
 
-Each job is a question about a clip of two seconds: download, decoding, a caption, an answer, for which the emulated cloud
-thinks so many SECONDS. It and a simulated Discord run in this process, PostgreSQL and the workers in processes of their
-own. Without thinking, what is measured is our own part: as much as the processor gives.
+Each job is a question about a clip of two seconds: download, decoding, a caption, an answer, for which the emulated
+cloud thinks so many SECONDS. It and a simulated Discord run in this process, PostgreSQL and the workers in processes of
+their own. Without thinking, what is measured is our own part: as much as the processor gives.
 """
 
 import asyncio
