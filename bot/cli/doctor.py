@@ -68,6 +68,7 @@ async def examine(app: App) -> bool:
         _davey(),
         token,
         await _database(where_of(settings)),
+        _at_rest(settings),
         _disk(settings.data.directory, "the database"),
         *_offline(here, settings),
         *(check for role, state in zip(Role, states, strict=True) for check in _role(settings, role, state)),
@@ -209,6 +210,13 @@ async def _token(settings: Settings) -> Check:
     except BotError as error:
         return Check(verdict=Verdict.FAIL, what=error.public)
     return Check(verdict=Verdict.OK, what="Discord accepts the token")
+
+
+def _at_rest(settings: Settings) -> Check:
+    """Kibitz encrypts only keys to answers; words are read by whoever reads the disk."""
+    where = settings.data.directory if settings.data.url is None else "its server"
+    what = f"what is remembered lies in {where} as it was said; keep that on an encrypted disk"
+    return Check(verdict=Verdict.OK, what=what)
 
 
 async def _database(where: Where) -> Check:

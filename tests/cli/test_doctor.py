@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from bot.app import where_of
-from bot.cli.doctor import Verdict, _database, _davey, _media, _opus, _sandbox, _token
+from bot.cli.doctor import Verdict, _at_rest, _database, _davey, _media, _opus, _sandbox, _token
 from bot.config import DataSettings, DiscordSettings, MediaSettings, Settings
 from bot.database.engine import open_database
 from bot.database.where import Where
@@ -103,3 +103,11 @@ async def test_a_server_is_told_without_its_address(where: Where, tmp_path: Path
     assert check.verdict is Verdict.FAIL
     assert "does not answer" in check.what
     assert "canary" not in check.what
+
+
+def test_it_says_that_the_disk_must_be_encrypted() -> None:
+    assert "encrypted disk" in _at_rest(Settings()).what
+    elsewhere = DataSettings.model_validate({"url": "postgresql://kibitz:canary@host/kibitz"})
+    said = _at_rest(Settings(data=elsewhere)).what
+    assert "its server" in said
+    assert "canary" not in said

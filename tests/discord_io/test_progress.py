@@ -10,7 +10,7 @@ import pytest
 from bot.discord_io.pace import Room
 from bot.discord_io.progress import JobMessage
 from bot.domain.errors import DeliveryError
-from bot.domain.events import JobEvent, Outcome, Stage, StageEnded, StageProgress, StageStarted
+from bot.domain.events import JobEvent, Outcome, RunStarted, Stage, StageEnded, StageProgress, StageStarted
 from bot.locales import catalogue
 from tests.discord_io.recording_place import RecordingPlace, VirtualTime, surface_on
 
@@ -287,3 +287,18 @@ async def test_the_failure_of_the_work_comes_through() -> None:
 
     with pytest.raises(LookupError):
         await work()
+
+
+async def test_when_another_worker_begins_what_was_shown_begins_anew() -> None:
+    scene = Scene()
+    message = scene.message
+    await message.open()
+    async with message.following():
+        message.event(started(Stage.ANSWER))
+        message.text("It is a long st")
+        await scene.time.advance(3)
+        message.event(RunStarted(job_id="a", at_seconds=0.0))
+        await scene.time.advance(3)
+        message.text("It is.")
+        await scene.time.advance(3)
+    assert scene.shown[-3:] == ["It is a long st ▌", "⏳ Just a moment…", "It is. ▌"]

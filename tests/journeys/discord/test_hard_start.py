@@ -39,6 +39,8 @@ COMMANDS = {"ask", "summarize", "transcribe", "timeline", "storyboard", "setting
     "optout",
     "optin",
     "plugins",
+    "admin",
+    "usage",
 }
 MENUS = {"Ask about this", "Transcribe", "Summarize", "Forget this"}
 
