@@ -130,6 +130,8 @@ async def open_bot(
 ) -> AsyncGenerator[KibitzClient]:
     """The Discord client with everything it works with, not signed in yet. As a gateway it leaves the work to workers.
     `clock`: see Reception."""
+    if duty is not Duty.ALL:
+        settings = without_cache(settings)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(where_of(settings)))
         status = await stack.enter_async_context(open_status(settings))
@@ -193,6 +195,11 @@ async def open_bot(
         )
         status.begin(watched, after=partial(asyncio.sleep, _SIGN_IN_SECONDS))
         yield client
+
+
+def without_cache(settings: Settings) -> Settings:
+    """No clip is kept for another look where several processes are: what one of them forgets, the others would keep."""
+    return settings.model_copy(update={"data": settings.data.model_copy(update={"cache_minutes": 0.0})})
 
 
 def folders_of(settings: Settings) -> tuple[Path, Path]:

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
-from bot.app import caps_of, folders_of, fresh_workspaces, open_rooms, queue_of, start_plugins, where_of
+from bot.app import caps_of, folders_of, fresh_workspaces, open_rooms, queue_of, start_plugins, where_of, without_cache
 from bot.config import Settings
 from bot.database.engine import open_database
 from bot.discord_io.attachments import open_fetcher
@@ -26,6 +26,7 @@ from bot.services.worker import WorkerService
 @asynccontextmanager
 async def open_worker(settings: Settings) -> AsyncGenerator[Runner]:
     """What does the work that gateways order; on Discord it only reads messages again."""
+    settings = without_cache(settings)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(where_of(settings)))
         status = await stack.enter_async_context(open_status(settings, name=f"worker-{os.getpid()}"))

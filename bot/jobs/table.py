@@ -26,7 +26,7 @@ _KEPT_FOR = timedelta(hours=1)  # what came of a job whose gateway never fetched
 _DEAD_FOR = timedelta(days=1)
 _FOR_ANOTHER_VERSION = timedelta(seconds=5)
 _TOLD_AT_ONCE = 100
-_NOTHING = "[]"
+_NOTHING = "{}"
 _FREE: dict[str, None] = {"owner": None, "lease_until": None}
 
 

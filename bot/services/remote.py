@@ -30,13 +30,13 @@ _AFTER_THOSE_WITHOUT_CLIPS = 1
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class _Followed:
-    """A job of ours on its way. `revision` is what was passed on last, of this attempt `number` events and `text`."""
+    """A job of ours on its way. `revision` is what was passed on last, of this `run` `number` events and `text`."""
 
     listener: RunListener
     end: "asyncio.Future[State]"
     is_ordered: bool = False
     revision: int = 0
-    attempt: int = 0
+    run: str = ""
     number: int = 0
     text: str = field(default="", repr=False)
 
@@ -177,7 +177,7 @@ class RemoteWorks:
     async def _pass_on(self, one: _Followed, standing: Standing) -> None:
         shown = await self._table.shown(standing.job_id)
         if shown is not None:
-            _tell(one, shown.attempts, json.loads(shown.progress), shown.text)
+            _tell(one, json.loads(shown.progress), shown.text)
         one.revision = standing.revision
         if standing.state not in _UNDER_WAY and not one.end.done():
             one.end.set_result(standing.state)
@@ -199,11 +199,12 @@ class RemoteWorks:
 _UNDER_WAY = (State.QUEUED, State.RUNNING)
 
 
-def _tell(one: _Followed, attempt: int, events: list[dict[str, Any]], text: str) -> None:
-    """What is new. A new attempt begins with the event that a run has started, and with no words."""
-    if attempt != one.attempt:
-        one.attempt, one.number, one.text = attempt, 0, ""
-    for packed in events:
+def _tell(one: _Followed, progress: dict[str, Any], text: str) -> None:
+    """What is new. Another run begins with the event that it has started, and with no words."""
+    run = progress.get("run", one.run)
+    if run != one.run:
+        one.run, one.number, one.text = run, 0, ""
+    for packed in progress.get("events", ()):
         if packed["number"] > one.number:
             one.number = packed["number"]
             event = unpack_event({name: value for name, value in packed.items() if name != "number"})

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,11 +19,12 @@ _NOT_SHOWN = (CostEstimated, NoticeRaised, UsageRecorded)
 
 
 class Reporter:
-    """A listener for one attempt. Events carry numbers, so that each is passed on once; of the same amount the last one
-    counts."""
+    """A listener for one attempt, which has a name of its own. Events carry numbers, so that each is passed on once; of
+    the same amount the last one counts."""
 
     def __init__(self, report: Report, *, every_seconds: float = _EVERY_SECONDS) -> None:
         self._report = report
+        self._run = secrets.token_hex(4)
         self._every_seconds = every_seconds
         self._events: dict[tuple[str, ...], dict[str, Any]] = {}
         self._number = 0
@@ -62,7 +64,8 @@ class Reporter:
             await self._news.wait()
             self._news.clear()
             try:
-                await self._report(json.dumps(list(self._events.values())), "".join(self._text))
+                progress = {"run": self._run, "events": list(self._events.values())}
+                await self._report(json.dumps(progress), "".join(self._text))
             except MemoryFault:
                 self._news.set()
             await asyncio.sleep(self._every_seconds)

@@ -1,6 +1,7 @@
 """What every queue keeps, on its real server: twelve cases, each on every engine (R46).
 
-KIBITZ_BACKLOG says how long the backlog is; 10000 is what is promised.
+KIBITZ_BACKLOG says how long the backlog is; 10000 is what is promised. With KIBITZ_KILLS each engine is tried with
+clocks that are wrong either way, else with one.
 """
 
 import asyncio
@@ -14,9 +15,10 @@ from bot.jobs.runner import Report
 
 from .conftest import Bench
 
-BACKLOG = int(os.environ.get("KIBITZ_BACKLOG", "150"))
+BACKLOG = int(os.environ.get("KIBITZ_BACKLOG", "60"))
 SHORT_LEASE_SECONDS = 2.0
 DONE = Outcome(result="done")
+_FIRST = {"builtin": 60.0, "saq": -60.0}
 
 
 async def at_once(claim: Claim, report: Report) -> Outcome:
@@ -54,6 +56,8 @@ async def test_a_worker_with_a_wrong_clock_keeps_its_work_while_it_lives_and_no_
 ) -> None:
     if bench.where.url is None and skew < 0:
         pytest.skip("on SQLite there is one process, and its clock is its own")
+    if skew != _FIRST.get(bench.settings.engine, skew) and not os.environ.get("KIBITZ_KILLS"):
+        pytest.skip("with KIBITZ_KILLS")
     bench.lease(SHORT_LEASE_SECONDS)
     kept, left = await bench.put(1), await bench.put(2)
     async with bench.process(skew=0 if bench.where.url is None else skew) as process:
@@ -210,7 +214,7 @@ async def test_progress_is_seen_and_begins_anew_with_another_worker(bench: Bench
     assert again is not None
     shown = await bench.table.shown(job_id)
     assert shown is not None
-    assert (shown.progress, shown.text) == ("[]", "")
+    assert (shown.progress, shown.text) == ("{}", "")
     assert (await bench.standing(job_id)).revision > before.revision
     assert not await bench.table.report(again, "not the owner", progress="[]", text="Whose?")
 

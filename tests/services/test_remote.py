@@ -227,7 +227,7 @@ async def test_what_a_worker_tells_and_does_comes_to_the_gateway(bridge: Bridge)
 
 
 async def test_words_begin_anew_with_another_worker(bridge: Bridge) -> None:
-    heard, first = Listener(), asyncio.Event()
+    heard, first, times = Listener(), asyncio.Event(), list[str]()
 
     async def broken_off(asked: Ask, place: PlaceSettings, listener: RunListener) -> Done:
         listener.event(RunStarted(job_id=asked.job_id, at_seconds=0.0))
@@ -236,6 +236,7 @@ async def test_words_begin_anew_with_another_worker(bridge: Bridge) -> None:
         return await _never(asked, place, listener)
 
     async def whole(asked: Ask, place: PlaceSettings, listener: RunListener) -> Done:
+        times.append(asked.job_id)
         listener.event(RunStarted(job_id=asked.job_id, at_seconds=0.0))
         listener.text("It is.")
         await heard.until(lambda: heard.words == "It is.")
@@ -247,6 +248,7 @@ async def test_words_begin_anew_with_another_worker(bridge: Bridge) -> None:
             await heard.until(lambda: heard.words == "It is a long st")
         async with bridge.worker(whole, owner="second"):
             assert (await serving).text == "It is."
+    assert len(times) == 1
 
 
 async def test_an_error_of_the_worker_is_raised_here(bridge: Bridge) -> None:
