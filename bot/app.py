@@ -93,13 +93,19 @@ async def open_app(settings: Settings, *, keeps: bool = False, mode: AnswerMode 
     workspaces = await fresh_workspaces(settings)
     async with AsyncExitStack() as stack:
         database: Database | None = None
+        ledger: Ledger | None = None
+        opening = asyncio.Lock()
 
         async def open_ledger() -> Ledger:
-            """For calls that cost something; without them no database is opened for mere questions."""
-            nonlocal database
-            if database is None:
-                database = await stack.enter_async_context(open_database(where_of(settings)))
-            return Ledger(database, caps_of(settings))
+            """For calls that cost something; without them no database is opened for mere questions. One for all: what
+            is held back is drawn on, and let go, by the ledger that holds it."""
+            nonlocal database, ledger
+            async with opening:
+                if ledger is None:
+                    database = database or await stack.enter_async_context(open_database(where_of(settings)))
+                    ledger = Ledger(database, caps_of(settings))
+                    await ledger.clear()
+                return ledger
 
         crew = hire_crew(settings, stack, purse=LatePurse(open_ledger))
         kept: Conversations | None = None
@@ -115,7 +121,7 @@ async def open_app(settings: Settings, *, keeps: bool = False, mode: AnswerMode 
                 folder=workspaces,
                 recent=_ALWAYS,
                 mode=mode,
-                ledger=Ledger(database, caps_of(settings)),
+                ledger=await open_ledger(),
             )
             kept = Conversations(rooms.chat, rooms.memory, rooms.forget)
             records = rooms.memory.plugin_records

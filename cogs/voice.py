@@ -12,6 +12,7 @@ from bot.discord_io.attachments import sources_of
 from bot.discord_io.client import KibitzClient
 from bot.discord_io.confirmation import confirm
 from bot.discord_io.desk import Desk
+from bot.discord_io.gatekeeper import Gatekeeper
 from bot.discord_io.identity import user_id
 from bot.discord_io.private_page import show_page
 from bot.discord_io.reception import person_of
@@ -72,6 +73,7 @@ class Voice(commands.Cog):
         self._desk: Desk = client.house.desk
         self._memory: Memory = client.house.memory
         self._gate: Gate = client.house.gate
+        self._keeper: Gatekeeper = client.house.keeper
 
     async def cog_load(self) -> None:
         self._client.add_dynamic_items(HearButton)
@@ -211,6 +213,8 @@ class Voice(commands.Cog):
     @commands.Cog.listener()
     async def on_kibitz_hearing(self, interaction: Interaction, is_given: bool) -> None:
         async with told(interaction):
+            if is_given:
+                await self._keeper.admit(interaction)
             await self._choose(interaction, is_given=is_given)
 
     @commands.Cog.listener()

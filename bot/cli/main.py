@@ -31,7 +31,7 @@ from bot.cli.run import run_bot
 from bot.cli.usage import usage_as_json, usage_as_text, usage_of
 from bot.config import Duty
 from bot.domain.answer import Answer, AnswerMode
-from bot.domain.errors import BotError, MediaError, ProviderError, QuotaError
+from bot.domain.errors import BotError, MediaError, ProviderError, QuotaError, SettingsError
 from bot.domain.recollection import Named
 from bot.pipeline.export import FORMATS
 
@@ -318,6 +318,8 @@ def _run(
         fail(error.public + ends, EXIT_PROVIDER)
     except ProviderError as error:
         fail(error.public, EXIT_PROVIDER)
+    except SettingsError as error:
+        fail(error.public, EXIT_USAGE)
     except BotError as error:
         fail(error.public, EXIT_FAILED)
     except (KeyboardInterrupt, asyncio.CancelledError):

@@ -36,6 +36,7 @@ ONE_PROCESS = (
 )
 
 _EXITS = {
+    "settings": EXIT_USAGE,
     "discord_token": EXIT_USAGE,
     "discord_intents": EXIT_USAGE,
     "discord_unreachable": EXIT_PROVIDER,

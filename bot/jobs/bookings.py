@@ -52,12 +52,14 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """What is held back for one call, in nanodollars, and in which sums."""
+    """What is held back for one call, in nanodollars, and in which sums; `from_hold` of it was held for its job."""
 
     booking_id: int
     amount: int
     sums: tuple[Sum, ...] = field(repr=False)
     model: str = ""
+    job_id: str = ""
+    from_hold: int = 0
 
     @property
     def keys(self) -> tuple[tuple[str, str], ...]:

@@ -52,20 +52,22 @@ class Ledger:
                     from_hold = min(amount, held.reserved)
                     held.reserved -= from_hold
             await _take(session, sums, amount - from_hold, now)
-            return await _open(session, account, role=role, model=model, amount=amount, sums=sums, now=now)
+            booking = await _open(session, account, role=role, model=model, amount=amount, sums=sums, now=now)
+            return replace(booking, job_id=account.job_id, from_hold=from_hold)
 
         return await self._database.write(work)
 
     async def settle(self, booking: Booking, usd: float | None) -> None:
-        """Book what a call really cost; None: not known, so what was held back."""
+        """Book what a call really cost; None: not known, so what was held back. What of that came out of what is held
+        back for its job, and was not needed, is held back for the job again."""
         amount = booking.amount if usd is None else _nano(usd)
         if amount > booking.amount:
             log.warning("a call to %s cost more than was held back for it", booking.model)
-        await self._database.write(lambda session: _close(session, booking, amount, BookingState.PAID))
+        await self._end(booking, amount, BookingState.PAID)
 
     async def release(self, booking: Booking) -> None:
         """The call cost nothing."""
-        await self._database.write(lambda session: _close(session, booking, 0, BookingState.RELEASED))
+        await self._end(booking, 0, BookingState.RELEASED)
 
     async def presume(self, booking: Booking) -> None:
         """Whether the call was made, and what it cost, is not known: book what was held back."""
@@ -82,8 +84,8 @@ class Ledger:
             await _take(session, sums, amount, now)
             await _open(session, account, role=JOB, model="", amount=amount, sums=sums, now=now)
 
+        self._holding.add(account.job_id)  # before, so that it is let go even where this is cancelled
         await self._database.write(work)
-        self._holding.add(account.job_id)
 
     async def let_go(self, job_id: str) -> None:
         """What is still held back for a job is free again."""
@@ -189,6 +191,19 @@ class Ledger:
             log.warning("%d calls of an earlier process are booked at the most they can have cost", closed)
         return closed
 
+    async def _end(self, booking: Booking, spent: int, state: BookingState) -> None:
+        left = booking.from_hold - spent
+
+        async def work(session: AsyncSession) -> None:
+            if not await _close(session, booking, spent, state):
+                return
+            held = await _held(session, booking.job_id) if left > 0 and booking.job_id in self._holding else None
+            if held is not None and _booking(held).keys == booking.keys:
+                held.reserved += left
+                await _change(session, booking.sums, reserved=left, spent=0)
+
+        await self._database.write(work)
+
     def _sums(self, account: Account, now: datetime) -> tuple[Sum, ...]:
         caps, day = self._caps, f"{now:%Y-%m-%d}"
         person = None if account.person_id is None else person_scope(account.person_id, day)
@@ -261,8 +276,8 @@ async def _open(
     return Booking(booking_id, amount, sums, model)
 
 
-async def _close(session: AsyncSession, booking: Booking, spent: int, state: BookingState) -> None:
-    """Closed before: nothing happens."""
+async def _close(session: AsyncSession, booking: Booking, spent: int, state: BookingState) -> bool:
+    """False: it was closed before, so nothing happens."""
     closed = await session.scalar(
         update(BookingRow)
         .where(BookingRow.booking_id == booking.booking_id, BookingRow.state == BookingState.OPEN)
@@ -272,6 +287,7 @@ async def _close(session: AsyncSession, booking: Booking, spent: int, state: Boo
     )
     if closed is not None:
         await _change(session, booking.sums, reserved=-closed, spent=spent)
+    return closed is not None
 
 
 async def _let_go(session: AsyncSession, job_id: str) -> None:

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
 from bot.operations.beacon import INSTANCE_HEADER
 from bot.operations.door import COOKIE, Door
@@ -54,7 +55,9 @@ class StatusServer:
         """The port it listens on. Raises OSError where it is taken or the address is not this machine's."""
         from aiohttp import web  # noqa: PLC0415  # the bot signs in sooner without
 
-        runner = web.ServerRunner(web.Server(self._answer, access_log=None), shutdown_timeout=1.0)
+        from bot.operations.brief import BriefServer  # noqa: PLC0415  # as above
+
+        runner = web.ServerRunner(BriefServer(self._answer), shutdown_timeout=1.0)
         await runner.setup()
         try:
             await web.TCPSite(runner, host, port).start()
@@ -113,8 +116,8 @@ class StatusServer:
         """The form of the page that asks for the token."""
         if request.content_length is None or request.content_length > _LONGEST_FORM:
             return _response(413, "That is no token.\n")
-        given = (await request.post()).get("token")
-        if not isinstance(given, str) or not self._door.takes(given.strip()):
+        form = parse_qs((await request.read()).decode(errors="replace"), separator="&")
+        if not self._door.takes(form.get("token", [""])[0].strip()):
             log.warning("a wrong token was given to the status page")
             return await self._ask_for_token("/", was_wrong=True)
         answer = _response(303, "", Location="/")
@@ -134,4 +137,6 @@ def _response(status: int, body: str | bytes, content_type: str = _TEXT, **heade
 
     data = body.encode() if isinstance(body, str) else body
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return web.Response(status=status, body=data, headers={**_HEADERS, "Content-Type": content_type, **named})
+    answer = web.Response(status=status, body=data, headers={**_HEADERS, "Content-Type": content_type, **named})
+    answer.force_close()
+    return answer

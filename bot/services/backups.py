@@ -61,6 +61,8 @@ class Backups:
                 await self.look()
             except BotError as error:
                 log.warning("backups were not looked after: %s", error.code)
+            except OSError as error:  # somebody else made or removed one just now
+                log.warning("backups were not looked after: %s", type(error).__name__)
             await self._sleep(_LOOKS_SECONDS)
 
     async def look(self) -> None:

@@ -113,13 +113,14 @@ class ClipService:
         looks: bool = True,
         spending: Spending | None = None,
     ) -> Clip:
-        """A clip in words, from memory where it is known; `looks` False: only its sound.
-
-        `sha256` is the digest of its content where that is known. `spending` is that of the whole question, which has a
-        seat for this clip; None: the clip is the only one. Raises MediaError, ProviderError and UnagreedError.
-        """
-        with (spending or Spending(self._crew, self._budget)).seat() as seat:
-            return await self._understood(run, source, sha256=sha256, mode=mode, looks=looks, seat=seat)
+        """A clip in words, from memory where it is known; `looks` False: only its sound. `sha256` is the digest of its
+        content where that is known. `spending` is that of the whole question, which has a seat for this clip; None: the
+        clip is the only one. Raises MediaError, ProviderError and UnagreedError."""
+        if spending is not None:
+            with spending.seat() as seat:
+                return await self._understood(run, source, sha256=sha256, mode=mode, looks=looks, seat=seat)
+        async with Spending(self._crew, self._budget) as own:
+            return await self.understood(run, source, sha256=sha256, mode=mode, looks=looks, spending=own)
 
     async def _understood(
         self, run: Run, source: MediaSource, *, sha256: str | None, mode: AnswerMode, looks: bool, seat: Seat

@@ -90,6 +90,11 @@ class Gate:
                 await self._read()
             return self._standing
 
+    async def _read_anew(self) -> None:
+        """When it is asked for next. What is being read now may not know of the decision yet."""
+        async with self._reading:
+            self._read_at = None
+
     async def _read(self) -> None:
         """Where something is known, nobody waits long for it to be read anew."""
         if self._read_at is None:
@@ -148,12 +153,12 @@ class Gate:
         if kind is BlockKind.PERSON and subject_id in self._operators():
             raise BotError("block_operator", "That person runs this bot and cannot be blocked.")
         await self._rules.block(kind, subject_id)
-        self._read_at = None
+        await self._read_anew()
 
     async def unblock(self, kind: BlockKind, subject_id: int) -> bool:
         """False: it was not blocked."""
         was = await self._rules.unblock(kind, subject_id)
-        self._read_at = None
+        await self._read_anew()
         return was
 
     async def blocks(self) -> tuple[Block, ...]:
@@ -163,12 +168,12 @@ class Gate:
     async def pause(self, reason: str) -> None:
         """No new questions, here at once, elsewhere within FRESH_SECONDS, also after a restart."""
         await self._rules.pause(reason)
-        self._read_at = None
+        await self._read_anew()
 
     async def resume(self) -> bool:
         """False: it was not paused."""
         was = await self._rules.resume()
-        self._read_at = None
+        await self._read_anew()
         return was
 
     async def _refusal(self, visit: Visit) -> BotError | None:

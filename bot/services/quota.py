@@ -99,6 +99,7 @@ class Spending:
         self._all_told = asyncio.Event()
         self._deciding = asyncio.Lock()
         self._decided: Choice | BotError | None = None
+        self._may_hold = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -106,7 +107,7 @@ class Spending:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._budget is None or not isinstance(self._decided, Choice) or not self._account.job_id:
+        if self._budget is None or not self._may_hold:
             return
         try:
             await self._budget.let_go(self._account.job_id)
@@ -175,6 +176,7 @@ class Spending:
         """False: others were faster, there is less by now."""
         if self._budget is None or not self._account.job_id:
             return True
+        self._may_hold = True
         try:
             await self._budget.hold(self._account, cost_usd)
         except BudgetError:

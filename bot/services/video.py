@@ -61,16 +61,16 @@ class VideoService:
             received = await receive(run, self._crew, Received(question=question))
             file, facts = await self._open(run, path)
             hold = frames_to_hold(mode, facts.kind, self._crew)
-            spending = Spending(self._crew, self._budget, speaks=speak, most_usd=most_usd)
-            plan = await self._plan(run, spending, Unseen(facts=facts, hold=hold))
-            understood = await understand(run, self._crew, file, facts, hold_frames=hold, plan=plan)
-            understood = await edited(run, self._crew, understood)
-            spoken = [moment.text for moment in understood.timeline.of(MomentKind.HEARD)]
-            asked = choose_question(
-                received.question, spoken, language=self._crew.answer_language or understood.language
-            )
-            again = OpenClip(file, facts)
-            said = await reply(run, self._crew, asked, [understood], mode=mode, speak=speak, again=[again])
+            async with Spending(self._crew, self._budget, speaks=speak, most_usd=most_usd) as spending:
+                plan = await self._plan(run, spending, Unseen(facts=facts, hold=hold))
+                understood = await understand(run, self._crew, file, facts, hold_frames=hold, plan=plan)
+                understood = await edited(run, self._crew, understood)
+                spoken = [moment.text for moment in understood.timeline.of(MomentKind.HEARD)]
+                asked = choose_question(
+                    received.question, spoken, language=self._crew.answer_language or understood.language
+                )
+                again = OpenClip(file, facts)
+                said = await reply(run, self._crew, asked, [understood], mode=mode, speak=speak, again=[again])
         timeline = understood.timeline.plus(moment for look in again.looks for moment in look.moments)
         return Answer(
             job_id=run.job_id,
@@ -89,9 +89,10 @@ class VideoService:
         run = self._run(listener)
         async with run.whole():
             file, facts = await self._open(run, path)
-            plan = await self._plan(run, Spending(self._crew, self._budget, answers=False), Unseen(facts=facts))
-            understood = await understand(run, self._crew, file, facts, hold_frames=0, plan=plan)
-            understood = await edited(run, self._crew, understood)
+            async with Spending(self._crew, self._budget, answers=False) as spending:
+                plan = await self._plan(run, spending, Unseen(facts=facts))
+                understood = await understand(run, self._crew, file, facts, hold_frames=0, plan=plan)
+                understood = await edited(run, self._crew, understood)
         return replace(understood.timeline, notices=tuple(run.notices))
 
     async def storyboard(self, path: Path, listener: RunListener) -> bytes:

@@ -126,6 +126,30 @@ async def test_the_calls_of_a_job_find_what_was_held_back_for_it(ledger: MakeLed
     assert await room(money) == pytest.approx(0.05)
 
 
+async def test_what_a_call_did_not_need_of_what_is_held_for_its_job_is_there_for_its_next(ledger: MakeLedger) -> None:
+    money = ledger(day_usd=0.10)
+    await money.hold(ANNA, 0.06)
+    for _ in range(3):
+        await money.settle(await reserve(money, ANNA, 0.05), 0.01)
+    await money.release(await reserve(money, ANNA, 0.03))
+    await money.settle(await reserve(money, BEN, 0.04), 0.04)
+    await money.settle(await reserve(money, ANNA, 0.03), 0.01)
+    with pytest.raises(BudgetError):
+        await reserve(money, ANNA, 0.03)
+    await money.let_go("a")
+    assert await room(money) == pytest.approx(0.02)
+
+
+async def test_a_hold_that_is_cancelled_is_let_go(ledger: MakeLedger) -> None:
+    money = ledger(day_usd=0.10)
+    holding = asyncio.create_task(money.hold(ANNA, 0.06))
+    await asyncio.sleep(0)
+    holding.cancel()
+    await asyncio.gather(holding, return_exceptions=True)
+    await money.let_go("a")
+    assert await room(money) == pytest.approx(0.10)
+
+
 async def test_a_hold_of_yesterday_does_not_pay_for_calls_of_today(ledger: MakeLedger, clock: Clock) -> None:
     money = ledger(day_usd=0.10)
     await money.hold(ANNA, 0.10)

@@ -6,7 +6,7 @@ import os
 import re
 import socket
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 
 from bot.cli.health import report_health
 from bot.config import DataSettings, Settings, StatusSettings
-from bot.operations import opening, vitals
+from bot.operations import brief, opening, vitals
 from bot.operations.beacon import beacons
 from bot.operations.opening import Status, open_status
 from bot.operations.page import CSP
@@ -49,6 +49,11 @@ async def get(
         session.request(method, address + path[1:], headers=headers, allow_redirects=False, **more) as answer,
     ):
         return answer.status, await answer.text(), answer.headers
+
+
+async def connected(status: Status) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    port = int((status.address or "").rstrip("/").rpartition(":")[2])
+    return await asyncio.open_connection("127.0.0.1", port)
 
 
 async def test_this_machine_sees_everything(tmp_path: Path) -> None:
@@ -126,6 +131,74 @@ async def test_the_form_takes_the_token_once_and_a_cookie_is_enough_from_then_on
         assert "Secure" in headers["Set-Cookie"]
         assert (await get(status, "/", method="POST", data={"token": "x" * 5000}))[0] == 413
     assert "canary" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "wanted"),
+    [
+        ("Content-Type: application/x-www-form-urlencoded; charset=none-such", b"token=a", 401),
+        ("Content-Type: application/x-www-form-urlencoded", b"token=\xff\xfe%ff", 401),
+        ("Content-Type: multipart/form-data", b"token=a", 401),
+        ("Content-Encoding: gzip", b"token=a", 401),
+        ("Expect: nothing", b"", 401),
+        ("Transfer-Encoding: chunked", b"", 413),
+        ("Content-Length: -1", b"", 400),
+        ("Cookie: " + "a" * 10_000, b"", 400),
+        ("no header", b"", 400),
+    ],
+)
+async def test_what_strangers_send_is_refused_without_a_word_of_it_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str, body: bytes, wanted: int
+) -> None:
+    length = f"Content-Length: {len(body)}\r\n" if "Transfer" not in kind and "Length" not in kind else ""
+    async with served(settings(tmp_path, host="0.0.0.0", token=TOKEN)) as status:
+        caplog.clear()
+        reader, writer = await connected(status)
+        writer.write(f"POST / HTTP/1.1\r\nHost: a\r\n{kind}\r\n{length}\r\n".encode() + body)
+        answer = await asyncio.wait_for(reader.read(), 20)
+        writer.close()
+        assert answer.split()[1] == str(wanted).encode()
+        assert caplog.messages in ([], ["a wrong token was given to the status page"])
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET / HTT",
+        b"GET /healthz HTTP/1.1\r\nHost: a\r\nX: ",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\ntok",
+    ],
+)
+async def test_whoever_is_slow_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    monkeypatch.setattr(brief, "LONGEST_SECONDS", 0.05)
+    async with served(settings(tmp_path, host="0.0.0.0", token=TOKEN)) as status:
+        reader, writer = await connected(status)
+        writer.write(sent)
+        with suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), 20) == b""
+        writer.close()
+
+
+async def test_a_crowd_does_not_keep_others_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(brief, "MOST_CONNECTIONS", 3)
+    async with served(settings(tmp_path)) as status:
+        crowd = [await connected(status) for _ in range(5)]
+        assert (await get(status, "/healthz"))[0] == 200
+        for reader, _ in crowd[:3]:
+            with suppress(ConnectionError):
+                assert await asyncio.wait_for(reader.read(), 20) == b""
+        for _, writer in crowd:
+            writer.close()
+
+
+async def test_an_answer_that_fails_is_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def caps() -> tuple[Any, ...]:
+        raise LookupError
+
+    async with served(settings(tmp_path), Sources(caps=caps)) as status:
+        assert (await get(status))[0] == 500
+        assert "a request could not be answered" in caplog.messages
 
 
 async def test_what_cannot_be_read_is_said_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,13 +13,14 @@ import pytest
 from bot.config import DataSettings
 from bot.database.backup import back_up, restore
 from bot.database.check import problems_of
-from bot.database.copies import backups_of
+from bot.database.copies import backups_of, oldest_begun
 from bot.database.engine import Database, open_database
 from bot.database.where import Where
 from bot.domain.recollection import Scope
 from bot.domain.sentence import Sentence
 from bot.memory.house_rules import HouseRules
 from bot.memory.store import Memory
+from bot.services import backups
 from bot.services.backups import FIRST_SECONDS, Backups
 
 from ..database.material import HERE, turn
@@ -88,6 +89,28 @@ async def test_none_is_made_at_the_start_nor_where_it_is_switched_off(where: Whe
     assert len(house.files()) == 2, "one at first, one an hour later"
     house.backups.apply(DataSettings(backup_hours=0))
     assert await house.look(hours=100) == house.files()
+
+
+@in_a_file
+async def test_a_file_that_goes_while_it_is_looked_at_ends_nothing(
+    where: Where, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Where] = []
+
+    def gone(where: Where) -> datetime | None:
+        looks.append(where)
+        if len(looks) == 1:
+            raise FileNotFoundError
+        return oldest_begun(where)
+
+    memory, house = Memory(database), House(where, database, backup_hours=24)
+    await memory.keep_turn(turn(1))
+    await memory.forget_place(HERE)
+    monkeypatch.setattr(backups, "oldest_begun", gone)
+    with pytest.raises(asyncio.CancelledError):
+        await house.backups.run()
+    assert len(looks) > 1
+    assert len(house.files()) == 1
 
 
 @in_a_file

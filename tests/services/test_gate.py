@@ -1,5 +1,6 @@
 """Who comes in: the settings, what was decided by hand, strangers, and what another process decided."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -127,6 +128,33 @@ async def test_what_one_process_decides_holds_in_another_within_seconds(database
     assert [block.subject_id for block in await here.blocks()] == [ELSEWHERE]
     assert await here.resume()
     await here.check_open()
+
+
+@in_a_file
+async def test_what_was_read_before_a_decision_does_not_outlive_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    was_read, decided = asyncio.Event(), asyncio.Event()
+    read, block = HouseRules.standing, HouseRules.block
+
+    async def slow(rules: HouseRules) -> Standing:
+        standing = await read(rules)
+        was_read.set()
+        await decided.wait()
+        return standing
+
+    async def noted(rules: HouseRules, kind: BlockKind, subject_id: int) -> None:
+        await block(rules, kind, subject_id)
+        decided.set()
+
+    monkeypatch.setattr(HouseRules, "standing", slow)
+    monkeypatch.setattr(HouseRules, "block", noted)
+    gate = gate_of(database)
+    reading = asyncio.create_task(gate.standing())
+    await was_read.wait()
+    await gate.block(BlockKind.PERSON, ANNA)
+    await reading
+    assert await code(gate, direct(ANNA)) == "person_refused"
 
 
 @in_a_file

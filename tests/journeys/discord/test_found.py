@@ -172,8 +172,7 @@ async def test_a_change_of_settings_waits_for_a_busy_database(
 async def test_a_message_is_answered_when_the_memory_is_broken(
     bot: KibitzClient, discord: DiscordServer, anna: Person, general: Channel, database: Path
 ) -> None:
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("DROP TABLE place_settings")
+    await asyncio.to_thread(_drop_settings, database)  # beside the bot, which may be writing
     told = await discord.bot.reply(await anna.post("@bot hello?", to=general))
     assert words(told).startswith("⚠️ The memory did not work this time.")
     assert bot.house
@@ -217,3 +216,8 @@ class TestWhereAllMayBeRead:
             answer = await discord.bot.reply(await fred.post("hello", to=general))
             assert not words(answer).startswith("⚠️")
             assert discord.bot.replies(talk) == ()
+
+
+def _drop_settings(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("DROP TABLE place_settings")

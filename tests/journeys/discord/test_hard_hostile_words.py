@@ -203,7 +203,7 @@ async def test_names_are_told_to_nobody_but_who_asked_what_before(
     eve = club.member(name, nick=f"nick {name}")
     room = club.channel(f"room {name}")
     file = Upload(name=f"{MARK} @everyone $(reboot); ../../etc/passwd.mp4", data=snap.read_bytes())
-    async with start():
+    async with start(JOBS__MAX_WAITING_PER_PERSON=9):
         answer = await settled(discord, await eve.post("@bot what colour?", file, to=room))
         thread = await eve.start_thread(await eve.post("look", to=room), f"title {name}")
         for asked in (

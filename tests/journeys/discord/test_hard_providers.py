@@ -88,6 +88,7 @@ async def test_a_chat_model_that_is(
     how: str, discord: DiscordServer, cloud: OpenAIEmulator, general: Channel, anna: Person
 ) -> None:
     fault, says = DEAD[how]
+    says = says.replace("_", "\\_")
     cloud.fail("answers", fault(), always=True)
     asked = await anna.post("@bot hello?", to=general)
     assert_one_sentence(await discord.bot.reply(asked), says)

@@ -133,20 +133,20 @@ async def test_two_people_about_the_same_clip_pay_once(
     assert attentive is cloud.mind
 
 
-@pytest.mark.usefixtures("bot")
 async def test_five_questions_of_one_person_are_answered_one_after_the_other(
-    discord: DiscordServer, cloud: OpenAIEmulator, general: Channel, anna: Person, ben: Person
+    start: StartBot, discord: DiscordServer, cloud: OpenAIEmulator, general: Channel, anna: Person, ben: Person
 ) -> None:
     """Although two could be worked on at once; the second place is for others."""
-    with held(cloud, "answer", answers=question_of) as mind:
-        asked = [await anna.post(f"@bot question {number}", to=general) for number in range(5)]
-        await discord.bot.until(lambda: len(discord.bot.messages(general)) == 5)
-        other = await ben.slash("ask", question="in between", to=general)
-        await discord.bot.until(lambda: "in between" in [question_of(call) for call in cloud.answers])
-        assert mind.begun["answer"] == 2
-    answers = [await discord.bot.reply(message) for message in asked]
-    assert [answer.content for answer in answers] == [f"question {number}" for number in range(5)]
-    assert (await other.reply()).content == "in between"
+    async with start(JOBS__MAX_WAITING_PER_PERSON=9):
+        with held(cloud, "answer", answers=question_of) as mind:
+            asked = [await anna.post(f"@bot question {number}", to=general) for number in range(5)]
+            await discord.bot.until(lambda: len(discord.bot.messages(general)) == 5)
+            other = await ben.slash("ask", question="in between", to=general)
+            await discord.bot.until(lambda: "in between" in [question_of(call) for call in cloud.answers])
+            assert mind.begun["answer"] == 2
+        answers = [await discord.bot.reply(message) for message in asked]
+        assert [answer.content for answer in answers] == [f"question {number}" for number in range(5)]
+        assert (await other.reply()).content == "in between"
 
 
 class TestTheFifteenMinutes:

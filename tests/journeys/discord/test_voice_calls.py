@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.discord_io.client import KibitzClient
+from bot.domain.standing import BlockKind
 from tests.journeys.discord.calling import LISTENING, agrees, answer, come, notice_in, notices_in
 from tests.journeys.discord.conftest import StartBot
 from tests.journeys.discord.eyes import words
@@ -142,6 +143,17 @@ class TestHearing:
         assert f"I hear: {ben.mention}" in said
         assert f"Not heard (did not agree, deafened, or may not ask here): {anna.mention}" in said
         assert "25 dropped without consent" in said
+
+    async def test_nobody_who_is_kept_out_whatever_they_press(
+        self, discord: DiscordServer, kibitz: KibitzClient, lounge: Channel, anna: Person, ben: Person
+    ) -> None:
+        await ben.join_voice(lounge)
+        _, notice = await come(discord, anna, lounge)
+        await kibitz.house.gate.block(BlockKind.PERSON, ben.id)
+        refused = "⚠️ You cannot use this bot. Questions about that go to whoever runs it."
+        assert await agrees(ben, notice) == refused
+        assert (await agrees(ben, notice, "Do not hear me")).startswith("I do not hear you.")
+        assert f"I hear: {ben.mention}" not in await answer(anna, "voice status", lounge)
 
     async def test_ends_for_now_when_asked(self, discord: DiscordServer, lounge: Channel, anna: Person) -> None:
         _, notice = await come(discord, anna, lounge)
