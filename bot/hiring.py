@@ -143,6 +143,7 @@ def hire_crew(
     limits = media_limits(settings)
     hooks = hooks or open_hooks(settings)
     hooks.admit(_Configured(settings, limits, stack, purse), CONFIGURED)
+    hooks.offers.books = None if purse is None else purse.book
     for work in Work:
         hooks.add_own_offers(work)
     crew = Crew(

@@ -1,14 +1,14 @@
 """Who does the work of a role: what a plugin offers, else what is configured, which also steps in when that fails."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, cast
 
-from bot.domain.answer import Prompt, Question, ToolCall
+from bot.domain.answer import Prompt, Question, ToolCall, Usage
 from bot.domain.errors import BotError, ProviderCategory, ProviderError
 from bot.domain.media import AudioChunk
 from bot.domain.role import Role
@@ -91,6 +91,8 @@ class Offers:
     def __init__(self, wanted: Mapping[Work, str | None] = MappingProxyType({}), *, seconds: float = 0.0) -> None:
         self._wanted = wanted
         self.seconds = seconds
+        self.books: Callable[[Usage], Awaitable[None]] | None = None
+        """Where it is noted what plugins' offers say they cost."""
         self._all: dict[Work, list[Offer]] = {work: [] for work in Work}
         self._tools: list[tuple[Guest, ModelTool]] = []
 
@@ -173,6 +175,7 @@ class Offers:
             raise
         except BotError as error:
             raise _failed(error) from error
+        await self._book(*getattr(result, "usages", ()))
         return cast("Result", result)
 
     async def stream(
@@ -189,6 +192,8 @@ class Offers:
                     check_offered(item, kinds)
                     left -= _room(item, left)
                     begun = True
+                    if isinstance(item, AnswerEnd | SpeechEnd):
+                        await self._book(item.usage)
                     yield item
         except BotError as error:
             if isinstance(error, ProviderError) and (not begun or error.category is ProviderCategory.INTERRUPTED):
@@ -196,6 +201,11 @@ class Offers:
             raise _failed(error, begun=begun) from error
         except Exception as error:
             raise _failed(guest.fail(HOOK_OF_WORK[work], error, self.limit(work)), begun=begun) from error
+
+    async def _book(self, *usages: Usage) -> None:
+        if self.books is not None:
+            for usage in usages:
+                await self.books(usage)
 
 
 class Attempt(Generic[Item]):

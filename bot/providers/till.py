@@ -27,6 +27,8 @@ _BYTES_PER_TOKEN = 2
 _TOKENS_BESIDES = 32
 _SECONDS_PER_LETTER = 0.1
 _SECONDS_PER_SIGN = 0.35
+_SECONDS_PER_FIGURE = 0.6  # 7 may be said as "seven hundred", % as "per cent"
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz ,.;:!?'\"()-\n")
 
 
 def most_tokens(*texts: str) -> int:
@@ -36,7 +38,13 @@ def most_tokens(*texts: str) -> int:
 
 def most_seconds(text: str) -> float:
     """Nobody takes longer to say this, at the usual speed."""
-    return 1.0 + sum(_SECONDS_PER_LETTER if letter.isascii() else _SECONDS_PER_SIGN for letter in text)
+    return 1.0 + sum(map(_seconds_of, text))
+
+
+def _seconds_of(sign: str) -> float:
+    if sign in _LETTERS:
+        return _SECONDS_PER_LETTER
+    return _SECONDS_PER_SIGN if sign.isalpha() else _SECONDS_PER_FIGURE
 
 
 class Payment(Protocol):
@@ -59,6 +67,10 @@ class Purse(Protocol):
     """Whoever keeps the money. Raises BudgetError where there is none for this, MemoryFault."""
 
     async def reserve(self, *, role: Role, model: str, usd: float) -> Payment: ...
+
+    async def book(self, usage: Usage) -> None:
+        """Something that was paid already, by somebody who did not ask. Raises nothing."""
+        ...
 
 
 class Bill:

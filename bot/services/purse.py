@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from bot.domain.answer import Usage
 from bot.domain.errors import MemoryFault
 from bot.domain.money import PAYING
 from bot.domain.role import Role
@@ -12,6 +13,9 @@ from bot.jobs.ledger import Ledger
 from bot.providers.till import Payment
 
 log = logging.getLogger(__name__)
+
+MOST_AT_ONCE_USD = 1_000.0
+"""What no plugin spends at once, so that one that miscounts does not use up everything."""
 
 
 class LedgerPurse:
@@ -24,6 +28,11 @@ class LedgerPurse:
         booking = await self._ledger.reserve(PAYING.get(), role=role.value, model=model, usd=usd)
         return _Booked(self._ledger, booking)
 
+    async def book(self, usage: Usage) -> None:
+        cost_usd = usage.cost_usd
+        if cost_usd is not None and 0 < cost_usd < MOST_AT_ONCE_USD:
+            await _later(self._ledger.book(PAYING.get(), role=usage.role.value, model=usage.model, usd=cost_usd))
+
 
 class LatePurse:
     """A Purse whose ledger is opened by the first call that costs something. `open_ledger` may raise MemoryFault."""
@@ -34,10 +43,21 @@ class LatePurse:
         self._purse: LedgerPurse | None = None
 
     async def reserve(self, *, role: Role, model: str, usd: float) -> Payment:
+        purse = await self._opened()
+        return await purse.reserve(role=role, model=model, usd=usd)
+
+    async def book(self, usage: Usage) -> None:
+        if usage.cost_usd:
+            await _later(self._book(usage))
+
+    async def _book(self, usage: Usage) -> None:
+        await (await self._opened()).book(usage)
+
+    async def _opened(self) -> LedgerPurse:
         async with self._opening:
             if self._purse is None:
                 self._purse = LedgerPurse(await self._open_ledger())
-        return await self._purse.reserve(role=role, model=model, usd=usd)
+            return self._purse
 
 
 class _Booked:
@@ -62,4 +82,4 @@ async def _later(closing: Awaitable[None]) -> None:
     try:
         await closing
     except MemoryFault as fault:
-        log.warning("a call is booked at its most, later: %s", fault.code)
+        log.warning("what a call cost is not booked now: %s", fault.code)
