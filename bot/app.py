@@ -191,7 +191,9 @@ async def open_bot(
                 backups=backups,
                 reloading=_reloading(settings, gate, backups),
                 ledger=ledger,
-                catch_up=CatchUp(client, intake, settings.data.directory / "last-online"),
+                catch_up=CatchUp(
+                    client, intake, settings.data.directory / "last-online", is_there=lambda: client.is_there
+                ),
                 allowances=ledger.allowances,
             )
         )

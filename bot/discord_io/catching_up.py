@@ -7,7 +7,7 @@ time the bot was last known to be there; what it had taken already is known by i
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +25,7 @@ LONGEST_AWAY = timedelta(minutes=15)
 """What was asked longer ago is not taken up: who asked has asked again by now."""
 
 _NOTED_EVERY_SECONDS = 10.0
-_SLACK = timedelta(seconds=20)
+_SLACK = timedelta(seconds=60)  # Discord acknowledges a heartbeat every 41 s, so a loss is noticed that late
 _MOST_CHANNELS = 100
 _MESSAGES_PER_CHANNEL = 50
 _SEEN_KEPT = 2_000
@@ -34,10 +34,13 @@ _Channel = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | d
 
 
 class CatchUp:
-    """For one client. `file` holds, as its time, when the bot was last known to be connected."""
+    """For one client. `file` holds, as its time, when the bot was last known to be connected; `is_there`: it is."""
 
-    def __init__(self, client: discord.Client, intake: Intake, file: Path) -> None:
+    def __init__(
+        self, client: discord.Client, intake: Intake, file: Path, *, is_there: Callable[[], bool] = lambda: True
+    ) -> None:
         self._client = client
+        self._is_there = is_there
         self._intake = intake
         self._file = file
         self._seen: deque[int] = deque(maxlen=_SEEN_KEPT)
@@ -51,7 +54,9 @@ class CatchUp:
         """Keep noting that the bot is there, for as long as this runs; looked at only after `run`."""
         while True:
             await asyncio.sleep(_NOTED_EVERY_SECONDS)
-            if not self._running.locked() and not self._client.is_closed() and self._client.is_ready():
+            if self._running.locked() or self._client.is_closed() or not self._client.is_ready():
+                continue
+            if self._is_there():
                 await asyncio.to_thread(self._file.touch)
 
     async def run(self) -> None:
@@ -107,13 +112,18 @@ class CatchUp:
                 yield channel
 
     async def _read(self, channel: _Channel, since: datetime) -> int:
-        taken = 0
+        """What has a reply of ours was answered, or refused, before."""
+        found: list[discord.Message] = []
         try:
             async for message in channel.history(after=since, limit=_MESSAGES_PER_CHANNEL, oldest_first=True):
-                if message.id not in self._seen:
-                    self.saw(message.id)
-                    self._client.dispatch("message", message)
-                    taken += 1
+                found.append(message)
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             log.warning("what was missed in a channel is not read: %s", type(error).__name__)
-        return taken
+        own = self._client.user
+        replies = [message.reference for message in found if own is not None and message.author.id == own.id]
+        over = {reference.message_id for reference in replies if reference is not None}
+        missed = [message for message in found if message.id not in over and message.id not in self._seen]
+        for message in missed:
+            self.saw(message.id)
+            self._client.dispatch("message", message)
+        return len(missed)

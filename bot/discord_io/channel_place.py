@@ -30,7 +30,8 @@ _NO_HISTORY = 160002
 class ChannelPlace:
     """Numbers its posts within the job, so that Discord shows one that is sent again only once.
 
-    `shown` is a message of ours to go on with, `reply_to` the one the first post replies to, if it can.
+    `shown` is a message of ours to go on with, `reply_to` the one the first post replies to, if it can; `posts` are the
+    parts of the answer that stand elsewhere already.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class ChannelPlace:
         began: float,
         shown: MessageRef | None = None,
         reply_to: MessageRef | None = None,
+        posts: int = 0,
     ) -> None:
         self.where = channel
         self._client = client
@@ -50,7 +52,7 @@ class ChannelPlace:
         self._clock = clock
         self._began = began
         self._reply_to = reply_to
-        self._posts = 0 if shown is None else 1
+        self._posts = posts if shown is None else 1
         self._shown = shown
         self.outbox: Outbox | None = None
 

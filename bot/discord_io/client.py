@@ -68,7 +68,10 @@ _GOODBYE_SECONDS = 2 * _LONGEST_GOODBYE_SECONDS
 """Of the time to shut down, what is kept for the last words in the channels and for leaving Discord."""
 
 _BETWEEN_SESSIONS_SECONDS = 5.0
+GOES_ON_SECONDS = 30.0
+"""How often what was not delivered, because Discord did not answer, is tried again."""
 _DAY_SECONDS = 86_400
+_ACKNOWLEDGED_SECONDS = 45.0  # a little more than lies between two heartbeats
 
 _IN_VOICE_ONLY = discord.MemberCacheFlags.none()
 _IN_VOICE_ONLY.voice = True
@@ -201,9 +204,7 @@ class KibitzClient(commands.AutoShardedBot):
         """Once connected, go on with what an earlier process left; then once a day forget what is too old."""
         await self.wait_until_ready()
         self._tell_of_plugins()
-        resumed = await self.house.desk.resume(self)
-        if resumed:
-            _log.info("going on with %d questions", resumed)
+        self._standing.spawn(self._go_on(), name="going on")
         await self.house.voice.resume()
         await self._forget_left()
         while True:
@@ -214,6 +215,16 @@ class KibitzClient(commands.AutoShardedBot):
             else:
                 _log.debug("%d turns and %d clips were too old", len(gone.jobs), len(gone.clips))
             await asyncio.sleep(_DAY_SECONDS)
+
+    async def _go_on(self) -> None:
+        """With what an earlier process left, at once; now and then with what could not be delivered."""
+        while True:
+            try:
+                if resumed := await self.house.desk.resume(self):
+                    _log.info("going on with %d questions", resumed)
+            except BotError as error:
+                _log.warning("what was left could not be gone on with: %s", error.code)
+            await asyncio.sleep(GOES_ON_SECONDS)
 
     async def _watch_spending(self) -> None:
         await self.wait_until_ready()
@@ -286,6 +297,12 @@ class KibitzClient(commands.AutoShardedBot):
     def is_connected(self) -> bool:
         """Signed in, with every shard connected."""
         return self.is_ready() and self._is_connected()
+
+    @property
+    def is_there(self) -> bool:
+        """Whether every shard was surely told of what happened until just now."""
+        ages = self.ack_ages().values()
+        return self.is_connected and all(age is not None and age < _ACKNOWLEDGED_SECONDS for age in ages)
 
     @property
     def _is_first(self) -> bool:

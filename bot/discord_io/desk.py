@@ -46,6 +46,8 @@ log = logging.getLogger(__name__)
 
 _MOST_ATTEMPTS = 3
 _STALE = timedelta(hours=1)
+_DOWN = "discord_down"
+_DELIVERED_WITHIN = timedelta(minutes=15)  # while Discord does not answer
 _LAST_WORD_SECONDS = 4.0
 _SPEAKABLE = (AskKind.ASK, AskKind.SUMMARIZE)
 _DELETIONS_KEPT = 500
@@ -198,9 +200,12 @@ class Desk:
         self._begin(job, surface, place)
 
     async def resume(self, client: discord.Client) -> int:
-        """Go on with what an earlier process left, not with what this one was asked meanwhile; returns how many."""
+        """Go on with what an earlier process left or could not be delivered, not with what this one is at; returns how
+        many. Raises MemoryFault."""
+        if self._is_closing:
+            return 0
         ours = set(self._jobs)
-        unfinished = [one for one in await self._intake.unfinished() if is_ours(client, one.ask.key.server_id)]
+        unfinished = [one for one in await self._intake.unfinished() if self._is_ours(client, one)]
         left = [one for one in unfinished if one.ask.job_id not in ours | self._jobs.keys()]
         for accepted in left:
             channel = client.get_channel(accepted.ask.key.channel_id)
@@ -212,6 +217,13 @@ class Desk:
             surface.note_in(Outbox(self._intake, accepted.ask.job_id, accepted.posts))
             self._begin(job, surface, place)
         return len(left)
+
+    def _is_ours(self, client: discord.Client, accepted: Accepted) -> bool:
+        """The place of what only its asker sees is in no server, but it came by the connection of one."""
+        server_id = accepted.ask.key.server_id
+        if server_id is None and accepted.token is not None:
+            server_id = self._seal.server_of(accepted.token)
+        return is_ours(client, server_id)
 
     def _restored(self, client: discord.Client, accepted: Accepted) -> Surface:
         """Where it was asked by an interaction, that is answered while it can be, or where nobody else may see it."""
@@ -256,6 +268,10 @@ class Desk:
             raise
         except DeliveryError as error:
             log.warning("job %s: not delivered: %s", ask.job_id, error.code)
+            is_kept = not job.is_withdrawn and not job.afterwards
+            if error.code == _DOWN and is_kept and datetime.now(UTC) - ask.asked_at < _DELIVERED_WITHIN:
+                await self._intake.handed_back(ask.job_id)  # to be gone on with, see `resume`
+                return
             await self._tell(surface, error)
         except BotError as error:
             log.info("job %s: %s", ask.job_id, error.code)
@@ -357,6 +373,7 @@ class Desk:
                     await self._intake.finished(job.ask.job_id)
                     await surface.finish(words("Stopped. Nothing more is spent on this."))
                 else:
+                    await self._intake.handed_back(job.ask.job_id)
                     shown = await surface.show(words("I am being restarted and will go on with this in a moment."))
                     await self._intake.showed(job.ask.job_id, shown)
         except (TimeoutError, BotError) as error:

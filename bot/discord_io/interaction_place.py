@@ -10,7 +10,9 @@ from bot.discord_io.channel_place import LONG_JOB_SECONDS, ChannelPlace
 from bot.discord_io.identity import ref_of
 from bot.discord_io.outbox import Outbox
 from bot.discord_io.patience import patiently
+from bot.discord_io.permissions import READ
 from bot.discord_io.posting import NO_MENTIONS, OutgoingFile
+from bot.discord_io.wall import lacking
 from bot.domain.conversation import MessageRef
 from bot.domain.errors import DeliveryError
 from bot.domain.media import VoiceClip
@@ -26,6 +28,7 @@ ANSWERED_FOR_SECONDS = 14 * 60.0
 
 _DEAD_TOKEN = frozenset({10015, 10062, 50027})
 _UNAUTHORISED = 401
+_MESSAGES_LOOKED_AT = 50
 
 
 class InteractionPlace:
@@ -112,6 +115,8 @@ class InteractionPlace:
         self._further += 1
         part = str(self._further)
         sent = None if outbox is None else outbox.sent(part)
+        if outbox is not None and sent is None and outbox.may_be_sent(part):
+            sent = await self._find(content)
 
         async def here() -> Answer:
             if sent is None:
@@ -135,6 +140,16 @@ class InteractionPlace:
             return None
         return await self._place(channel, None).speak(clip, reply_to)
 
+    async def _find(self, content: str) -> MessageRef | None:
+        """A further message that may have been sent; None where there is none, or nobody but the asker can see it."""
+        channel, client = self._open_channel, self._interaction.client
+        if channel is None or client.user is None or lacking(channel, READ):
+            return None
+        async for message in channel.history(after=discord.Object(self._interaction.id), limit=_MESSAGES_LOOKED_AT):
+            if message.author.id == client.user.id and message.content == content.strip():
+                return ref_of(message)
+        return None
+
     @property
     def _is_direct(self) -> bool:
         return self._interaction.guild_id is None
@@ -157,6 +172,7 @@ class InteractionPlace:
             clock=self._clock,
             began=self._began,
             reply_to=reply_to,
+            posts=self._further,
         )
         place.outbox = self.outbox
         return place

@@ -44,11 +44,19 @@ class Seal:
 
     def open(self, sealed: bytes, client: discord.Client) -> "Opened | None":
         """None: it was sealed with another token."""
+        kept = self._kept(sealed)
+        return None if kept is None else Opened(kept, client)
+
+    def server_of(self, sealed: bytes) -> int | None:
+        """The server that has the bot in which it was asked, whose connection it came by; None: there is none."""
+        kept = self._kept(sealed)
+        return None if kept is None else kept["owners"].get("0")
+
+    def _kept(self, sealed: bytes) -> dict[str, Any] | None:
         try:
-            kept = json.loads(self._box.decrypt(sealed))
+            return json.loads(self._box.decrypt(sealed))
         except CryptoError:
             return None
-        return Opened(kept, client)
 
 
 class Opened:

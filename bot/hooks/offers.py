@@ -285,8 +285,9 @@ class OfferedChatModel:
         if attempt.notice is not None:
             yield attempt.notice
         own: ChatModel = self._offers.own(Work.CHAT)
-        async for item in own.answer(prompt):
-            yield item
+        async with closing(own.answer(prompt)) as items:
+            async for item in items:
+                yield item
 
 
 class OfferedSynthesizer:
@@ -307,8 +308,9 @@ class OfferedSynthesizer:
             yield attempt.notice
             request = replace(request, voice=None)  # its names are the plugin's
         own: Synthesizer = self._offers.own(Work.SPEECH)
-        async for item in own.speak(request):
-            yield item
+        async with closing(own.speak(request)) as items:
+            async for item in items:
+                yield item
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class Intake:
     def __init__(self, database: Database, *, clock: Callable[[], datetime] = _now) -> None:
         self._database = database
         self._clock = clock
+        self._foreign: set[str] = set()  # told of once
 
     async def accept(self, ask: Ask, *, reply_to: MessageRef | None, token: bytes | None = None) -> bool:
         """False: this job, or one for the same source message, was accepted before. `token`: see Accepted."""
@@ -78,6 +79,12 @@ class Intake:
         )
         return await self._database.write(lambda session: session.scalar(statement)) or 0
 
+    async def handed_back(self, job_id: str) -> None:
+        """The attempt was none: it was broken off by ourselves."""
+        counts = (AskRow.job_id == job_id, AskRow.attempts > 0)
+        statement = update(AskRow).where(*counts).values(attempts=AskRow.attempts - 1)
+        await self._database.write(lambda session: session.execute(statement))
+
     async def finished(self, job_id: str) -> None:
         """Its words go at once, with what its calls gave; that it was known stays for a day."""
         gone = {"ask": None, "token": None, "finished_at": self._clock()}
@@ -102,7 +109,7 @@ class Intake:
 
     async def unfinished(self) -> tuple[Accepted, ...]:
         """Oldest first."""
-        return await self._database.read(_unfinished)
+        return await self._database.read(lambda session: _unfinished(session, self._foreign))
 
 
 async def _posting(session: AsyncSession, row: Mapping[str, object]) -> None:
@@ -141,7 +148,7 @@ async def _accept(
     return True
 
 
-async def _unfinished(session: AsyncSession) -> tuple[Accepted, ...]:
+async def _unfinished(session: AsyncSession, foreign: set[str]) -> tuple[Accepted, ...]:
     rows = await session.scalars(select(AskRow).where(AskRow.ask.is_not(None)).order_by(AskRow.asked_at, AskRow.job_id))
     posts: dict[str, dict[str, MessageRef | None]] = {}
     for post in await session.scalars(select(PostRow)):
@@ -150,7 +157,9 @@ async def _unfinished(session: AsyncSession) -> tuple[Accepted, ...]:
     for row in rows:
         ask = None if row.ask is None else read_ask(row.ask)
         if ask is None:
-            _log.warning("Job %s was accepted by another version, which has to finish it.", row.job_id)
+            if row.job_id not in foreign:
+                _log.warning("Job %s was accepted by another version, which has to finish it.", row.job_id)
+            foreign.add(row.job_id)
             continue
         accepted.append(
             Accepted(

@@ -3,9 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
-from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
+if TYPE_CHECKING:
+    from aiohttp import web
+    from aiohttp.web_protocol import RequestHandler
+
+log = logging.getLogger(__name__)
 
 LONGEST_SECONDS = 30.0
 """Of a connection, from its beginning: for the request, the answer, and a peer that is slow or silent."""
@@ -13,43 +17,57 @@ LONGEST_SECONDS = 30.0
 MOST_CONNECTIONS = 100
 """At the same time; for one more the oldest goes."""
 
-log = logging.getLogger(__name__)
-
 _UNHEARD = logging.Logger("requests", logging.CRITICAL + 1)
 """For what the library says of bad requests: anybody could fill the log with it."""
 
 
-class BriefServer(web.Server):
+class Connections:
+    """Those that stand, the oldest first; each is ended after LONGEST_SECONDS. Of one event loop."""
+
+    def __init__(self) -> None:
+        self._ends: dict[object, tuple[asyncio.Transport, asyncio.TimerHandle]] = {}
+
+    def begin(self, name: object, transport: asyncio.Transport) -> None:
+        """One more."""
+        if len(self._ends) >= MOST_CONNECTIONS:
+            self._end(next(iter(self._ends)))
+        timer = asyncio.get_running_loop().call_later(LONGEST_SECONDS, self._end, name)
+        self._ends[name] = (transport, timer)
+
+    def forget(self, name: object) -> None:
+        """It ended, however it did."""
+        end = self._ends.pop(name, None)
+        if end is not None:
+            end[1].cancel()
+
+    def _end(self, name: object) -> None:
+        transport, timer = self._ends.pop(name)
+        timer.cancel()
+        transport.abort()
+
+
+def brief_server(answer: "Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]") -> "web.Server":
     """What cannot be read as a request is refused without a line in the log, and bodies are not unpacked."""
+    from aiohttp import web  # noqa: PLC0415  # the bot signs in sooner without
 
-    def __init__(self, answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
-        super().__init__(self._answered, access_log=None, logger=_UNHEARD, auto_decompress=False, lingering_time=1.0)
-        self._answer = answer
-        self._ends: dict[RequestHandler, tuple[asyncio.Transport, asyncio.TimerHandle]] = {}
-
-    async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def answered(request: web.BaseRequest) -> web.StreamResponse:
         try:
-            return await self._answer(request)
+            return await answer(request)
         except (web.RequestPayloadError, ConnectionError):
             raise
         except Exception:
             log.exception("a request could not be answered")
             raise
 
-    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        super().connection_made(handler, transport)
-        if len(self._ends) >= MOST_CONNECTIONS:
-            self._end(next(iter(self._ends)))
-        loop = asyncio.get_running_loop()
-        self._ends[handler] = (transport, loop.call_later(LONGEST_SECONDS, self._end, handler))
+    standing = Connections()
 
-    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
-        end = self._ends.pop(handler, None)
-        if end is not None:
-            end[1].cancel()
-        super().connection_lost(handler, exc)
+    class BriefServer(web.Server):
+        def connection_made(self, handler: "RequestHandler", transport: asyncio.Transport) -> None:
+            super().connection_made(handler, transport)
+            standing.begin(handler, transport)
 
-    def _end(self, handler: RequestHandler) -> None:
-        transport, timer = self._ends.pop(handler)
-        timer.cancel()
-        transport.abort()
+        def connection_lost(self, handler: "RequestHandler", exc: BaseException | None = None) -> None:
+            standing.forget(handler)
+            super().connection_lost(handler, exc)
+
+    return BriefServer(answered, access_log=None, logger=_UNHEARD, auto_decompress=False, lingering_time=1.0)

@@ -3,11 +3,13 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from bot.operations.beacon import INSTANCE_HEADER
+from bot.operations.brief import brief_server
 from bot.operations.door import COOKIE, Door
 from bot.operations.figures import Figures
 from bot.operations.metrics import CONTENT_TYPE, exposition
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LONGEST_FORM = 4096
+_WARNS_SECONDS = 60.0
 _REMEMBERED_SECONDS = 30 * 86_400
 _HEADERS = {
     "Content-Security-Policy": CSP,
@@ -50,14 +53,13 @@ class StatusServer:
         self._health = health
         self._snapshot = snapshot
         self._runner: web.ServerRunner | None = None
+        self._warned_at: float | None = None
 
     async def start(self, host: str, port: int) -> int:
         """The port it listens on. Raises OSError where it is taken or the address is not this machine's."""
         from aiohttp import web  # noqa: PLC0415  # the bot signs in sooner without
 
-        from bot.operations.brief import BriefServer  # noqa: PLC0415  # as above
-
-        runner = web.ServerRunner(BriefServer(self._answer), shutdown_timeout=1.0)
+        runner = web.ServerRunner(brief_server(self._answer), shutdown_timeout=1.0)
         await runner.setup()
         try:
             await web.TCPSite(runner, host, port).start()
@@ -118,7 +120,7 @@ class StatusServer:
             return _response(413, "That is no token.\n")
         form = parse_qs((await request.read()).decode(errors="replace"), separator="&")
         if not self._door.takes(form.get("token", [""])[0].strip()):
-            log.warning("a wrong token was given to the status page")
+            self._warn()
             return await self._ask_for_token("/", was_wrong=True)
         answer = _response(303, "", Location="/")
         answer.set_cookie(
@@ -130,6 +132,13 @@ class StatusServer:
             secure=request.secure or request.headers.get("X-Forwarded-Proto") == "https",
         )
         return answer
+
+    def _warn(self) -> None:
+        """Of a wrong token; not each time, as anybody could fill the log with it."""
+        now = time.monotonic()
+        if self._warned_at is None or now - self._warned_at >= _WARNS_SECONDS:
+            self._warned_at = now
+            log.warning("a wrong token was given to the status page")
 
 
 def _response(status: int, body: str | bytes, content_type: str = _TEXT, **headers: str) -> "web.Response":

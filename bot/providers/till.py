@@ -1,6 +1,6 @@
 """Where a paid call is paid: money is held back before it and settled after it, whatever becomes of it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -25,6 +25,9 @@ _FREE_OF_CHARGE = frozenset(
 _REFUSED_BY_STATUS = ("server_error", "overloaded")
 _BYTES_PER_TOKEN = 2
 _TOKENS_BESIDES = 32
+_SYMBOLS = b"\xe2"  # begins what is encoded of U+2000 to U+2FFF
+_BEYOND = (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
+_WORDS = bytes([*b" \n", *range(0x41, 0x5B), *range(0x61, 0x7B), *range(0x80, 0x100)])
 _SECONDS_PER_LETTER = 0.1
 _SECONDS_PER_SIGN = 0.35
 _SECONDS_PER_FIGURE = 0.6  # 7 may be said as "seven hundred", % as "per cent"
@@ -33,7 +36,17 @@ _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz ,.;:!?'\"()-\n")
 
 def most_tokens(*texts: str) -> int:
     """No tokeniser of today makes more tokens of these texts, marks of messages included."""
-    return sum(len(text.encode("utf-8", "replace")) for text in texts) // _BYTES_PER_TOKEN + _TOKENS_BESIDES
+    return sum(len(data) + _dear_bytes(data) for data in _encoded(texts)) // _BYTES_PER_TOKEN + _TOKENS_BESIDES
+
+
+def _encoded(texts: Iterable[str]) -> Iterator[bytes]:
+    return (text.encode("utf-8", "replace") for text in texts)
+
+
+def _dear_bytes(data: bytes) -> int:
+    """Those that may be a token each: of figures, marks and signs, and of what lies beyond the common scripts."""
+    of_symbols = 3 * data.count(_SYMBOLS) + 4 * sum(map(data.count, _BEYOND))
+    return len(data.translate(None, _WORDS)) + of_symbols
 
 
 def most_seconds(text: str) -> float:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, Protocol
@@ -10,6 +11,7 @@ from pydantic import TypeAdapter
 
 from bot.database.codec import read_notices, to_json
 from bot.domain.answer import Prompt, ToolCall, Usage
+from bot.domain.errors import MemoryFault
 from bot.domain.media import AudioChunk
 from bot.domain.money import PAYING
 from bot.domain.role import Role
@@ -32,6 +34,8 @@ from bot.providers.base import (
     TranscriptRequest,
 )
 from bot.providers.streams import closing
+
+log = logging.getLogger(__name__)
 
 _CAPTIONS = TypeAdapter(tuple[Caption, ...])
 _TRANSCRIPT = TypeAdapter(Transcript)
@@ -83,7 +87,7 @@ class _RecordedCaptioner:
                 notices=_notices(fields["notices"]),
             )
         batch = await self._captioner.caption(request)
-        await self._results.put(PAYING.get().job_id, key, to_json(batch).encode())
+        await _keep(self._results, PAYING.get().job_id, key, to_json(batch).encode())
         return batch
 
 
@@ -110,7 +114,7 @@ class _RecordedTranscriber:
                 notices=_notices(fields["notices"]),
             )
         piece = await self._transcriber.transcribe(request)
-        await self._results.put(PAYING.get().job_id, key, to_json(piece).encode())
+        await _keep(self._results, PAYING.get().job_id, key, to_json(piece).encode())
         return piece
 
 
@@ -144,7 +148,7 @@ class _RecordedChatModel:
             async for item in items:
                 told.append({_KINDS[type(item)]: json.loads(to_json(item))})
                 if isinstance(item, AnswerEnd):
-                    await self._results.put(account.job_id, key, json.dumps(told).encode())
+                    await _keep(self._results, account.job_id, key, json.dumps(told).encode())
                 yield item
 
 
@@ -183,8 +187,16 @@ class _RecordedSynthesizer:
                     case Notice():
                         notices.append(item)
                     case SpeechEnd():
-                        await self._results.put(account.job_id, key, _packed(notices, sound, item.usage))
+                        await _keep(self._results, account.job_id, key, _packed(notices, sound, item.usage))
                 yield item
+
+
+async def _keep(results: Results, job_id: str, key: str, value: bytes) -> None:
+    """What was paid for is used even where it cannot be kept."""
+    try:
+        await results.put(job_id, key, value)
+    except MemoryFault as fault:
+        log.warning("job %s: what a call gave is not kept: %s", job_id, fault.code)
 
 
 _KINDS: dict[type, str] = {AnswerDelta: "text", ToolCall: "call", AnswerEnd: "end", Notice: "notice"}

@@ -128,6 +128,17 @@ def test_a_database_of_another_program_is_told(folder: Path, capsys: pytest.Capt
     assert "database is damaged" in capsys.readouterr().err
 
 
+def test_a_file_of_prices_that_is_not_there_is_a_wrong_setting(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    wrong = {"KIBITZ_BUDGET__PRICES": str(folder / "none.toml"), "KIBITZ_DATA__DIRECTORY": str(folder)}
+    assert run_bot(settings_in(folder, DISCORD_TOKEN="t", **wrong)) == 2
+    assert "budget.prices: The file" in capsys.readouterr().err
+    done = CliRunner().invoke(cli, ["conversations"], env=wrong)
+    assert (done.exit_code, "budget.prices: The file" in done.stderr) == (2, True)
+
+
 def test_every_problem_of_the_settings_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     wrong = {"KIBITZ_DISCORD__API_URL": "discord.com", "KIBITZ_JOBS__MAX_RUNNING": "0", "DISCORD_TOKN": "x"}

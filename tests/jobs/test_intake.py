@@ -74,6 +74,11 @@ async def test_attempts_are_counted_when_they_begin(intake: Intake) -> None:
     assert [await intake.claimed(ask(1).job_id) for _ in range(3)] == [1, 2, 3]
     (left,) = await intake.unfinished()
     assert left.attempts == 3
+    await intake.handed_back(ask(1).job_id)
+    assert await intake.claimed(ask(1).job_id) == 3, "what we broke off ourselves is no attempt"
+    await intake.accept(ask(2), reply_to=None)
+    await intake.handed_back(ask(2).job_id)
+    assert await intake.claimed(ask(2).job_id) == 1
     await intake.finished(ask(1).job_id)
     assert await intake.claimed(ask(1).job_id) == 0
     assert await intake.claimed("e" * 12) == 0

@@ -129,8 +129,10 @@ async def test_the_calls_of_a_job_find_what_was_held_back_for_it(ledger: MakeLed
 async def test_what_a_call_did_not_need_of_what_is_held_for_its_job_is_there_for_its_next(ledger: MakeLedger) -> None:
     money = ledger(day_usd=0.10)
     await money.hold(ANNA, 0.06)
-    for _ in range(3):
-        await money.settle(await reserve(money, ANNA, 0.05), 0.01)
+    for spent in (0.01, 0.01, 0.01):
+        await money.settle(await reserve(money, ANNA, 0.03), spent)
+        with pytest.raises(BudgetError):
+            await reserve(money, BEN, 0.05)
     await money.release(await reserve(money, ANNA, 0.03))
     await money.settle(await reserve(money, BEN, 0.04), 0.04)
     await money.settle(await reserve(money, ANNA, 0.03), 0.01)

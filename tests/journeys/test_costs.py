@@ -3,9 +3,14 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from bot.database.engine import open_database
+from bot.database.tables import BookingRow
+from bot.database.where import Where
 from bot.domain.errors import BudgetError
 from bot.domain.timeline import NoticeCode
+from bot.jobs.bookings import BookingState
 from tests import clips
 from tests.fakes.providers import KeepingListener
 from tests.journeys.conftest import OpenKibitz
@@ -21,7 +26,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-async def test_a_bound_is_kept_to_by_looking_at_less(clip: Path, kibitz: OpenKibitz, cloud: OpenAIEmulator) -> None:
+async def test_a_bound_is_kept_to_by_looking_at_less(
+    clip: Path, kibitz: OpenKibitz, cloud: OpenAIEmulator, tmp_path: Path
+) -> None:
     async with kibitz(KIBITZ_CAPTIONS__MODELS="gpt-4o") as app:
         expected = (await app.video.estimate(clip, KeepingListener())).cost_usd or 0.0
         answer = await app.video.ask(clip, "What?", KeepingListener(), most_usd=expected * 0.75)
@@ -29,6 +36,9 @@ async def test_a_bound_is_kept_to_by_looking_at_less(clip: Path, kibitz: OpenKib
     assert 0 < paid <= expected * 0.75
     assert NoticeCode.DEGRADED in {notice.code for notice in answer.notices}
     assert "To save money" in cloud.answers[-1].text, "the model is told of the gap"
+    async with open_database(Where(directory=tmp_path / "data")) as database:
+        states = (await database.read(lambda session: session.scalars(select(BookingRow.state)))).all()
+    assert set(states) == {BookingState.PAID, BookingState.RELEASED}, "what was held back and not spent is free again"
 
 
 async def test_what_a_limit_does_not_allow_is_refused_before_anything_is_paid(

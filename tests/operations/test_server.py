@@ -120,6 +120,8 @@ async def test_the_form_takes_the_token_once_and_a_cookie_is_enough_from_then_on
         assert code == 401
         assert "That is not the token." in text
         assert "canary" not in text
+        assert (await get(status, "/", method="POST", data={"token": "wrong-canary"}))[0] == 401
+        assert caplog.messages.count("a wrong token was given to the status page") == 1, "nobody fills the log with it"
         code, _, headers = await get(status, "/", method="POST", data={"token": f" {TOKEN} "})
         assert (code, headers["Location"]) == (303, "/")
         cookie = headers["Set-Cookie"]

@@ -226,5 +226,10 @@ async def test_a_server_of_ones_own_costs_nothing(connect: Connect, purse: Purse
 def test_bounds_are_bounds() -> None:
     assert most_tokens("a" * 400) >= 100 + 16
     assert most_tokens("字" * 100) >= 150
+    assert most_tokens("1 2,3.4;5 ") >= 9 + 16
+    assert most_tokens("😀" * 100) >= 400
+    assert most_tokens("⠓" * 100) >= 300
     assert most_seconds("It is green.") > 1.2
+    assert most_seconds("7,777,777") > 4.0
+    assert most_seconds("50 %") > 1.8
     assert most_seconds("它是绿色的。") > 2.0

@@ -106,6 +106,7 @@ async def test_a_file_that_goes_while_it_is_looked_at_ends_nothing(
     memory, house = Memory(database), House(where, database, backup_hours=24)
     await memory.keep_turn(turn(1))
     await memory.forget_place(HERE)
+    await memory.wipe()
     monkeypatch.setattr(backups, "oldest_begun", gone)
     with pytest.raises(asyncio.CancelledError):
         await house.backups.run()

@@ -61,3 +61,18 @@ async def test_what_was_asked_long_ago_is_not_taken_up(
         assert (await discord.bot.reply(new)).content == ANSWER
     assert discord.bot.replies(old) == ()
     assert len(cloud.answers) == 1
+
+
+async def test_what_was_refused_just_before_is_not_refused_again(
+    start: StartBot, discord: DiscordServer, general: Channel, anna: Person
+) -> None:
+    async with start():
+        wordless = await anna.post("nothing to see", to=general)
+        asked = await anna.post(f"@bot What is it? {general.link(wordless)}", to=general)
+        refusal = await discord.bot.reply(asked)
+        assert "I see no clip" in refusal.content
+    await anna.post("so be it", to=general)
+    async with start():
+        after = await anna.post("@bot after?", to=general)
+        assert (await discord.bot.reply(after)).content == ANSWER
+        assert discord.bot.replies(asked) == (refusal,)

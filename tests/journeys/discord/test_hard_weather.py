@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.discord_io import client, patience
 from bot.discord_io.client import KibitzClient
 from bot.domain.conversation import MessageRef
 from tests.journeys.discord.conftest import StartBot
@@ -172,6 +173,47 @@ class TestRefusals:
         spoken = await discord.bot.reply(asked, settled=lambda message: message.is_voice_message)
         await asyncio.sleep(0.2)
         assert [message for message in discord.bot.messages(general) if message.is_voice_message] == [spoken]
+
+
+class TestSilence:
+    """Discord takes nothing just when an answer is there: it is kept, and told when it does."""
+
+    @pytest.fixture(autouse=True)
+    def hurry(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(patience, "_PAUSES_SECONDS", (0.0,))
+        monkeypatch.setattr(client, "GOES_ON_SECONDS", 0.1)
+
+    async def test_an_answer_waits_until_discord_takes_it(
+        self, start: StartBot, discord: DiscordServer, cloud: OpenAIEmulator, general: Channel, anna: Person
+    ) -> None:
+        async with start():
+            with held(cloud, "answer") as mind:
+                asked = await anna.post("@bot hello?", to=general)
+                await discord.bot.until(lambda: mind.begun["answer"] and discord.bot.replies(asked))
+                discord.fail(EDIT, status=503, times=20)
+            await answered_once(discord, asked)
+        assert len(cloud.answers) == 1
+
+    @pytest.mark.parametrize("is_lost", [False, True])
+    async def test_a_further_message_of_a_command_appears_once(
+        self,
+        is_lost: bool,
+        start: StartBot,
+        discord: DiscordServer,
+        cloud: OpenAIEmulator,
+        general: Channel,
+        anna: Person,
+    ) -> None:
+        lines = "\n".join(f"{number}. It is green." for number in range(200))
+        cloud.mind = HonestMind(answers=lines)
+        async with start(CHAT__MAX_OUTPUT_TOKENS=4000):
+            discord.fail("POST /webhooks", status=0 if is_lost else 503, times=1 if is_lost else 2, after=is_lost)
+            await anna.slash("ask", question="hello?", to=general)
+            await discord.bot.until(lambda: any("199. It" in one.content for one in discord.bot.messages(general)))
+            await discord.bot.until(lambda: not jobs())
+        said = [one.content for one in discord.bot.messages(general) if not one.deleted]
+        assert sum(content.count("It is green.") for content in said) == 200
+        assert len(cloud.answers) == 1
 
 
 class TestGateway:
