@@ -11,9 +11,8 @@ from datetime import UTC, datetime, timedelta
 import discord
 
 from bot.config import JobSettings
-from bot.discord_io.buttons import answer_view, cancel_view
-from bot.discord_io.delivery import deliver
-from bot.discord_io.exports import exports, pictures, spoken_lines, timeline_line, transcripts
+from bot.discord_io.buttons import cancel_view
+from bot.discord_io.handing_over import hand_over, turn_shown
 from bot.discord_io.interaction_place import ANSWERED_FOR_SECONDS
 from bot.discord_io.outbox import Outbox
 from bot.discord_io.pace import Pace
@@ -23,10 +22,9 @@ from bot.discord_io.sealed import Seal
 from bot.discord_io.servers import is_ours
 from bot.discord_io.surface import InteractionSurface, RestoredSurface, Surface
 from bot.discord_io.telling import unforeseen
-from bot.discord_io.tool_consent import offer_calls
-from bot.domain.ask import Ask, AskKind
+from bot.domain.ask import Ask
 from bot.domain.clock import clock_time
-from bot.domain.conversation import MessageRef, PlaceSettings, SpeakWhen
+from bot.domain.conversation import MessageRef, PlaceSettings
 from bot.domain.errors import BotError, DeliveryError, QuotaError
 from bot.domain.money import Account, paying
 from bot.domain.quote import Consent
@@ -49,7 +47,6 @@ _STALE = timedelta(hours=1)
 _DOWN = "discord_down"
 _DELIVERED_WITHIN = timedelta(minutes=15)  # while Discord does not answer
 _LAST_WORD_SECONDS = 4.0
-_SPEAKABLE = (AskKind.ASK, AskKind.SUMMARIZE)
 _DELETIONS_KEPT = 500
 _OVERDUE_SECONDS = 60.0
 
@@ -58,13 +55,15 @@ Afterwards = Callable[[], Awaitable[object]]
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class _Job:
-    """A question in flight. `stopped_by_hand`: somebody pressed Cancel, as opposed to the whole bot stopping.
-    `is_withdrawn`: nothing may be kept of it; `afterwards`: what is done when it has ended, whatever came of it."""
+    """A question in flight. `is_begun`: this attempt is counted. `stopped_by_hand`: somebody pressed Cancel, as opposed
+    to the whole bot stopping. `is_withdrawn`: nothing may be kept of it; `afterwards`: what is done when it has ended,
+    whatever came of it."""
 
     ask: Ask
     notes: tuple[Notice, ...] = ()
     task: "asyncio.Task[None] | None" = None
     stopped_by_hand: bool = False
+    is_begun: bool = False
     is_withdrawn: bool = False
     afterwards: list[Afterwards] = field(default_factory=list["Afterwards"])
 
@@ -255,14 +254,12 @@ class Desk:
         """All that may happen to a question ends here, with a word to the person."""
         ask, words = job.ask, catalogue(job.ask.locale)
         try:
-            attempts = await self._intake.claimed(ask.job_id)
-            self._check_still_wanted(ask, 0 if job.is_withdrawn else attempts)
             done = await self._work(job, surface, words, place)
             while done.quote is not None:
                 consent = await self._quotes.agreed(job.ask, done.quote, surface, words)
                 job.ask = replace(job.ask, consent=consent)
                 done = await self._work(job, surface, words, place)
-            await self._hand_over(job, done, surface, place)
+            await hand_over(job.ask, done, surface, place, works=self._works, memory=self._memory, notes=job.notes)
         except asyncio.CancelledError:
             await self._last_word(job, surface, words)
             raise
@@ -281,8 +278,15 @@ class Desk:
             await self._tell(surface, unforeseen())
         finally:
             for work in job.afterwards:
-                await work()
+                await self._after(ask, work)
         await self._intake.finished(ask.job_id)
+
+    async def _after(self, ask: Ask, work: Afterwards) -> None:
+        """One that fails keeps neither the others nor the end of the job from being done."""
+        try:
+            await work()
+        except BotError as error:
+            log.warning("job %s: what was to be done afterwards was not: %s", ask.job_id, error.code)
 
     def _check_still_wanted(self, ask: Ask, attempts: int) -> None:
         """A question that was deleted, or interrupted too often or too long ago, is closed with a word."""
@@ -298,15 +302,19 @@ class Desk:
         room = self._pace.room(job.ask.key.channel_id)
         message = JobMessage(surface, words, view=cancel_view(job.ask.job_id, words), room=room)
         async with message.following():
-            _, done = await together(self._show(job, message), self._in_turn(job.ask, message, place))
+            _, done = await together(self._show(job, message), self._in_turn(job, message, place))
         room.took()  # the edit that ends the message comes next
         return done
 
-    async def _in_turn(self, ask: Ask, message: JobMessage, place: PlaceSettings) -> Done:
-        came = time.monotonic()
+    async def _in_turn(self, job: _Job, message: JobMessage, place: PlaceSettings) -> Done:
+        """An attempt counts from here: what waits while others crash the process is not to blame."""
+        ask, came = job.ask, time.monotonic()
         async with self._turnstile.turn(ask.asker_id, message.waiting, server_id=ask.key.server_id):
             began = self._turns[ask.job_id] = time.monotonic()
             tell(Figure.QUEUE_WAIT_SECONDS, began - came)
+            if not job.is_begun:
+                self._check_still_wanted(ask, 0 if job.is_withdrawn else await self._intake.claimed(ask.job_id))
+                job.is_begun = True
             account = Account(job_id=ask.job_id, person_id=ask.asker_id, server_id=ask.key.server_id)
             try:
                 async with asyncio.timeout(self._settings.max_seconds):
@@ -323,47 +331,8 @@ class Desk:
 
     async def _show(self, job: _Job, message: JobMessage) -> None:
         shown = await message.open()
-        await self._memory.add_reply(_turn_shown(job.ask), shown)  # people reply before an answer is at its end
+        await self._memory.add_reply(turn_shown(job.ask), shown)  # people reply before an answer is at its end
         await self._intake.showed(job.ask.job_id, shown)
-
-    async def _hand_over(self, job: _Job, done: Done, surface: Surface, place: PlaceSettings) -> None:
-        """Put what was done where it was asked for."""
-        ask, words = job.ask, catalogue(job.ask.locale)
-        view = answer_view(
-            ask.job_id,
-            words,
-            has_clip=bool(done.timelines),
-            has_picture=done.has_picture and ask.kind is not AskKind.STORYBOARD,
-            may_speak=ask.kind in _SPEAKABLE and done.voice is None and place.speak is not SpeakWhen.NEVER,
-        )
-        match ask.kind:
-            case AskKind.STORYBOARD:
-                said, board = words("The frames that were looked at."), pictures(done, words)
-                refs = [await surface.finish(said, view=None if ask.is_private else view, files=board)]
-            case AskKind.TIMELINE:
-                refs = [await surface.finish(timeline_line(done, words), files=exports(done, ask.form), view=view)]
-            case AskKind.SPEAK:
-                refs = [await surface.finish(words("Spoken:"))]
-                if done.voice is not None:
-                    refs.append(await surface.voice(done.voice))
-            case AskKind.TRANSCRIBE if ask.is_private and not ask.clips:  # the button below an answer
-                files = transcripts(done)
-                said = words("The transcript.") if files else words("There is no speech in it.")
-                refs = [await surface.finish(said, files=files)]
-            case _:
-                text = spoken_lines(done, words) if ask.kind is AskKind.TRANSCRIBE else done.text
-                refs = await deliver(
-                    text, surface=surface, words=words, notices=(*done.notices, *job.notes), view=view, voice=done.voice
-                )
-        for ref in refs:
-            await self._memory.add_reply(_turn_shown(ask), ref)
-        await offer_calls(
-            done.wanted,
-            surface=surface,
-            words=words,
-            asker_id=ask.asker_id,
-            carry_out=lambda call: self._works.carry_out(call, ask),
-        )
 
     async def _last_word(self, job: _Job, surface: Surface, words: Catalogue) -> None:
         """Said while the task is being cancelled or the bot is closing, so within a limit."""
@@ -393,8 +362,3 @@ class Desk:
 
 def _withdrawn() -> BotError:
     return BotError("withdrawn", "The question was deleted, so there is nothing to answer.")
-
-
-def _turn_shown(ask: Ask) -> str:
-    """The turn whose words the messages of a job show: when an answer is spoken, that of the answer."""
-    return ask.follows if ask.kind is AskKind.SPEAK and ask.follows else ask.job_id

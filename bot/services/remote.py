@@ -88,26 +88,30 @@ class RemoteWorks:
                 followed.is_ordered = True
                 self._news.set()
                 state = await followed.end
-            outcome = await self._fetch(job_id)
+            outcome = await self._table.outcome(job_id) or Outcome()
         except asyncio.CancelledError:
             await asyncio.shield(asyncio.create_task(self._give_up(job_id), name=f"giving up {job_id}"))
             raise
         finally:
             self._followed.pop(job_id, None)
-        return _handed_over(state, outcome)
+        stays = False
+        try:
+            done = _handed_over(state, outcome)
+            stays = done.quote is None  # until the job is finished; what has a price is ordered once more
+            return done
+        finally:
+            if not stays:
+                await self._drop(job_id)
 
     async def carry_out(self, call: WantedCall, ask: Ask) -> str:
         """In this process, which has the same plugins."""
         return await self._own.carry_out(call, ask)
 
-    async def _fetch(self, job_id: str) -> Outcome:
-        """What came of it; it is nowhere else afterwards."""
-        outcome = await self._table.outcome(job_id)
+    async def _drop(self, job_id: str) -> None:
         try:
             await self._table.drop(job_id)
         except MemoryFault as fault:
             _log.warning("job %s: it was not taken out of the table: %s", job_id, fault.code)
-        return outcome or Outcome()
 
     async def stop(self, which: Callable[[Ask], bool]) -> None:
         """What other gateways ordered ends here, too; nothing is kept of it after this returns, unless its worker
