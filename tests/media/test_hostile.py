@@ -6,7 +6,6 @@ KIBITZ_MUTATIONS sets how many are tried, 2,000 a release; KIBITZ_STRACE=1 also 
 import asyncio
 import os
 import random
-import resource
 import tempfile
 from collections import Counter
 from contextlib import nullcontext
@@ -75,7 +74,7 @@ async def test_random_damage(tmp_path: Path, limits: MediaLimits) -> None:
         looks = await damaged(tmp_path / "work", limits, MUTATIONS)
     faults = Counter(report.fault for look in looks for report in look.children)
     words = Counter(look.facts.kind.value if look.facts and not look.refusal else look.word for look in looks)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    peak = max(report.peak_bytes for look in looks for report in look.children)
     print(f"\n{len(looks)} files, {sum(faults.values())} children, most memory {peak / 2**20:.0f} MiB")
     print(dict(words), dict(faults), trace, sep="\n")
     assert not OURS & set(faults)

@@ -28,13 +28,17 @@ from bot.database.tables import (
 from bot.database.where import Where
 from bot.domain.conversation import ClipRef, ConversationKey, MessageRef, PlaceSettings
 from bot.domain.media import MediaKind, MediaProbe
+from bot.domain.money import Account
 from bot.domain.recollection import Fact, Scope
 from bot.domain.speech import Segment
 from bot.domain.standing import BlockKind
 from bot.domain.timeline import Caption, Moment, MomentKind
 from bot.domain.understanding import Heard, Look, LookKind, Seen
+from bot.jobs.bookings import Caps
 from bot.jobs.intake import Intake
+from bot.jobs.ledger import Ledger
 from bot.jobs.order import Order, Outcome, State
+from bot.jobs.steps import Steps
 from bot.jobs.table import JobTable
 from bot.media.cache import ClipCache
 from bot.memory.consents import MEMORY
@@ -190,7 +194,12 @@ async def _tell(world: World, told: Told) -> None:
     waits = ask(
         number + 3, key, asker_id=told.person, question=f"{told.queued}", source=message(number + 3, key.channel_id)
     )
-    await Intake(world.database).accept(waits, reply_to=None)
+    intake = Intake(world.database)
+    await intake.accept(waits, reply_to=None, token=f"{told.queued}".encode())
+    await intake.posting(waits.job_id, f"{told.queued}")
+    await Steps(world.database).put(waits.job_id, f"key {told.queued}", f"{told.queued}".encode())
+    account = Account(job_id=waits.job_id, person_id=told.person, server_id=key.server_id)
+    await Ledger(world.database, Caps(), clock=lambda: NOON).reserve(account, role="chat", model="m", usd=0.1)
     jobs = JobTable(world.database)
     await jobs.put(Order(ask=waits, place=PlaceSettings()))
     begun = await jobs.claim("a worker", lease_seconds=60)

@@ -90,6 +90,13 @@ NAMED = {
     "replies": "messages that show them",
     "turn_people": "Whose words",
     "summary_marks": "Whose words",
+    "steps": "what models gave so far",
+    "jobs": "what models gave so far",
+    "posts": "what was posted",
+    "spending": "cost together",
+    "bookings": None,  # of calls, of which none says whose it was
+    "blocks": "you are blocked",
+    "standing": None,  # of the bot
     "place_settings": None,  # of places, not of people
 }
 

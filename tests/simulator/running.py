@@ -21,9 +21,9 @@ CONFIG = Path(__file__).parents[2] / "config.toml"
 
 
 def environment(server: DiscordServer, cloud: OpenAIEmulator | None, data: Path, **settings: object) -> dict[str, str]:
-    """What the bot is told: three addresses, whom to trust (as any program is told), a token, where its data lies, who
-    does the work (None: nobody but this machine). `settings` are variables without KIBITZ_, such as
-    JOBS__MAX_RUNNING."""
+    """What the bot is told: three addresses, whom to trust (as any program is told), a token, where its data lies, that
+    one person may ask many things at once, who does the work (None: nobody but this machine). `settings` are variables
+    without KIBITZ_, such as JOBS__MAX_RUNNING."""
     environ = {
         "DISCORD_TOKEN": server.token,
         "KIBITZ_DISCORD__API_URL": server.api_url,
@@ -32,6 +32,7 @@ def environment(server: DiscordServer, cloud: OpenAIEmulator | None, data: Path,
         "KIBITZ_DATA__DIRECTORY": str(data),
         "KIBITZ_WORKSPACE__DIRECTORY": str(data / "work"),
         "KIBITZ_STATUS__PORT": "0",
+        "KIBITZ_JOBS__MAX_WAITING_PER_PERSON": "50",
         "SSL_CERT_FILE": str(server.voice.certificate.bundle()),
     }
     if cloud is not None:

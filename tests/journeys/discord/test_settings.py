@@ -448,7 +448,7 @@ class TestInChinese:
             or (item.get("description") and not in_chinese(item["description_localizations"]["zh-CN"]))
         ]
         assert plain == []
-        assert len(commands) == 20
+        assert len(commands) == 22
 
     async def test_a_place_set_to_chinese(
         self, start: StartBot, otto: Person, anna: Person, photo: Path, general: Channel, discord: DiscordServer
