@@ -19,6 +19,7 @@ from bot.services.chat import ChatService, Done
 from bot.services.clips import ClipService
 from bot.services.remembrance import Remembrance
 from tests import clips
+from tests.databases import POSTGRESQL, SQLITE
 from tests.fakes.providers import KeepingListener
 from tests.journeys.conftest import OpenKibitz
 from tests.services.conftest import Shelf
@@ -117,7 +118,9 @@ def clocks(seconds: float) -> set[str]:
     return {clock(seconds - 0.2), clock(seconds + 0.2)}
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("where", "seed"), [(SQLITE, 1), (SQLITE, 2), (SQLITE, 3), (POSTGRESQL, 1)], indirect=["where"]
+)
 async def test_what_is_kept_answers_and_one_look_fills_what_it_leaves_out(
     room: Room, mind: CuriousMind, tmp_path: Path, seed: int
 ) -> None:

@@ -24,7 +24,7 @@ from tests.simulator.discord_server import Channel, DiscordServer, Interaction, 
 from tests.simulator.openai_server import ChatCall, HonestMind, OpenAIEmulator
 from tests.simulator.running import environment
 
-KILLS = int(os.environ.get("KIBITZ_KILLS", "5"))
+KILLS = int(os.environ.get("KIBITZ_KILLS", "3"))
 SEED = int(os.environ.get("KIBITZ_SEED", "20261130"))
 KINDS = ("mention with a clip", "spoken command", "private command", "mention", "direct message with a clip")
 _NUMBER = re.compile(r"question (\d+)\?")
