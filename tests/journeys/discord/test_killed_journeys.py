@@ -177,14 +177,17 @@ async def kill(process: Process, discord: DiscordServer) -> None:
 
 @pytest.fixture
 def make_clip(tmp_path: Path) -> Callable[[int], Path]:
-    """Half a second with a tone, another file for each number."""
-
-    first = tmp_path / "clip.mp4"
-    clips.colour_tone_clip(first, scenes=[("green", 440)], seconds=0.5, fps=4, size=(160, 90))
+    """Half a second with a tone, another file for each number; pictures and sound are those of none that is near, or
+    its results could serve twice while it is not finished."""
+    looks = list(zip(("green", "red", "blue", "yellow", "purple", "orange"), clips.TONES_HZ, strict=False))
 
     def made(number: int) -> Path:
+        base = tmp_path / f"base-{number % len(looks)}.mp4"
+        if not base.exists():
+            scene = looks[number % len(looks)]
+            clips.colour_tone_clip(base, scenes=[scene], seconds=0.5, fps=4, size=(160, 90))
         path = tmp_path / f"clip-{number}.mp4"
-        path.write_bytes(first.read_bytes() + struct.pack(">I4sI", 12, b"free", number))
+        path.write_bytes(base.read_bytes() + struct.pack(">I4sI", 12, b"free", number))
         return path
 
     return made
