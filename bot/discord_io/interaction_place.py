@@ -117,6 +117,8 @@ class InteractionPlace:
         sent = None if outbox is None else outbox.sent(part)
         if outbox is not None and sent is None and outbox.may_be_sent(part):
             sent = await self._find(content)
+            if sent is None and self._ephemeral and self._message is not None:
+                return await self._attach(part, content, view)
 
         async def here() -> Answer:
             if sent is None:
@@ -139,6 +141,22 @@ class InteractionPlace:
         if channel is None or not (self._is_direct or self._interaction.app_permissions.send_voice_messages):
             return None
         return await self._place(channel, None).speak(clip, reply_to)
+
+    async def _attach(self, part: str, content: str, view: discord.ui.View | None) -> MessageRef:
+        """A part that may stand there already, where only the asker could tell, becomes a file of the first message: it
+        is there in any case, and said once."""
+        message = self._message
+        if message is None:
+            raise RuntimeError("there is no message yet")
+        file = OutgoingFile(name=f"answer-{int(part) + 1}.md", data=content.encode())
+
+        async def edit() -> Answer:
+            return await message.edit(
+                view=view, allowed_mentions=NO_MENTIONS, attachments=[*message.attachments, file.opened()]
+            )
+
+        self._message = await patiently(edit)
+        return ref_of(self._message)
 
     async def _find(self, content: str) -> MessageRef | None:
         """A further message that may have been sent; None where there is none, or nobody but the asker can see it."""

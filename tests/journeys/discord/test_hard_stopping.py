@@ -268,6 +268,33 @@ class TestSignals:
         said = [message.content.split(".")[0] for message in discord.bot.messages(general)]
         assert said == ["First part", "Second part"]
 
+    async def test_killed_between_the_parts_of_a_private_answer_it_says_each_once(
+        self,
+        settings: dict[str, str],
+        discord: DiscordServer,
+        cloud: OpenAIEmulator,
+        anna: Person,
+        ben: Person,
+        tmp_path: Path,
+    ) -> None:
+        """Nobody but Anna sees whether the second part stands there, so it becomes a file of the first."""
+        parts = ["First part. " * 100, "Second part. " * 100]
+        with held(cloud, "answer", answers="\n\n".join(parts)) as mind:
+            async with started(tmp_path, settings) as process:
+                await discord.bot.online(timeout=60)
+                asked = await anna.slash("ask", question="tell me all", to=ben.private(anna))
+                await discord.bot.until(lambda: mind.begun["answer"])
+                await shown(discord, asked)
+                discord.fail("POST /webhooks", status=500, after=True, delay_seconds=30)
+                mind.let_go()
+                await discord.bot.until(lambda: len(asked.messages) == 2)
+                process.send(signal.SIGKILL)
+        async with started(tmp_path, settings):
+            await discord.bot.until(lambda: bool(asked.messages[0].files), timeout=60, what="the end of the answer")
+        assert [message.content.split(".")[0] for message in asked.messages] == ["First part", "Second part"]
+        assert asked.messages[0].files[0].bytes.decode().startswith("Second part.")
+        assert len(cloud.answers) == 1
+
     async def test_after_three_crashes_it_gives_up_with_a_word(
         self,
         settings: dict[str, str],

@@ -129,6 +129,9 @@ async def test_every_question_is_answered_once_and_paid_once(
 
     for journey in journeys:
         text = "".join(message.content for message in journey.said(discord))
+        files = [file.bytes for message in journey.said(discord) for file in message.files if file.name.endswith(".md")]
+        if f"Answer {journey.number} ends here" not in text:  # private, and killed while it was being posted
+            text += b"".join(files).decode()
         assert text.count(f"Answer {journey.number} ends here") + text.count("is short.") == 1, text
         sounds = [message for message in journey.said(discord) if message.is_voice_message]
         assert len(sounds) == (journey.number % len(KINDS) == 1)
