@@ -125,13 +125,24 @@ class TestCancel:
 
     @pytest.mark.usefixtures("bot")
     async def test_of_one_of_two_who_ask_about_the_same_clip(
-        self, discord: DiscordServer, cloud: OpenAIEmulator, general: Channel, anna: Person, ben: Person, snap: Path
+        self,
+        discord: DiscordServer,
+        cloud: OpenAIEmulator,
+        general: Channel,
+        anna: Person,
+        ben: Person,
+        snap: Path,
+        tmp_path: Path,
     ) -> None:
         with held(cloud, "look") as mind:
             hers = await anna.post("@bot what?", snap, to=general)
             await discord.bot.until(lambda: mind.begun["look"])
             his = await ben.post("@bot what?", snap, to=general)
             await discord.bot.until(lambda: sum(r.template == "cdn" for r in discord.requests) == 2)
+            work = tmp_path / "data" / "work"
+            await discord.bot.until(
+                lambda: len([*work.glob("job-*")]) == 1, what="his file to go, for he waits for hers"
+            )
             await anna.press(await shown(discord, hers), "Cancel")
             assert (await discord.bot.reply(hers)).content == STOPPED
         assert (await discord.bot.reply(his)).content.startswith(ANSWER)
