@@ -194,7 +194,6 @@ async def open_bot(
                 catch_up=CatchUp(
                     client, intake, settings.data.directory / "last-online", is_there=lambda: client.is_there
                 ),
-                allowances=ledger.allowances,
             )
         )
         crew.hooks.admit(status.figures, "figures")

@@ -68,7 +68,7 @@ class AdminCog(
         house, client = self._house, self._client
         standing = await house.gate.standing()
         account = Account(person_id=interaction.user.id, server_id=interaction.guild_id)
-        allowances = () if house.allowances is None else tuple(await house.allowances(account))
+        allowances = await house.ledger.allowances(account)
         health = Health(
             version=__version__,
             started_at=self._started_at,

@@ -28,7 +28,6 @@ from bot.discord_io.translator import CommandTranslator
 from bot.discord_io.voice_desk import VoiceDesk
 from bot.discord_io.withdrawal import Withdrawal
 from bot.domain.errors import BotError
-from bot.domain.money import Account, Allowance
 from bot.domain.sentence import Sentence, sentence
 from bot.hooks.checks import check_all
 from bot.hooks.registry import Plugins
@@ -99,7 +98,6 @@ class House:
     reloading: Reloading
     ledger: Ledger
     catch_up: CatchUp
-    allowances: Callable[[Account], Awaitable[Sequence[Allowance]]] | None = None
 
 
 class KibitzClient(commands.AutoShardedBot):

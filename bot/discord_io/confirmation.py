@@ -44,8 +44,8 @@ class _Confirmation(discord.ui.View):
         self._words = words
         self._work = work
         self._is_decided = False
-        self.add_item(_Button(label, discord.ButtonStyle.danger, self.agree))
-        self.add_item(_Button(back, discord.ButtonStyle.secondary, self.refuse))
+        self.add_item(PressButton(label, discord.ButtonStyle.danger, self.agree))
+        self.add_item(PressButton(back, discord.ButtonStyle.secondary, self.refuse))
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:
         """A second press, or somebody else's, has no effect."""
@@ -80,7 +80,9 @@ class _Confirmation(discord.ui.View):
             log.info("a confirmation that ran out was not edited: %s", type(error).__name__)
 
 
-class _Button(discord.ui.Button[_Confirmation]):
+class PressButton(discord.ui.Button[discord.ui.View]):
+    """Calls `pressed` when it is; whoever may press is the view's business."""
+
     def __init__(
         self, label: str, style: discord.ButtonStyle, pressed: Callable[[Interaction], Awaitable[None]]
     ) -> None:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import discord
 
+from bot.discord_io.confirmation import PressButton
 from bot.discord_io.parts import LIMIT, first, length
 from bot.discord_io.posting import NO_MENTIONS
 from bot.discord_io.safe_text import safe
@@ -65,8 +66,8 @@ class _Consent(discord.ui.View):
         self._clock = clock
         self._began = clock()
         self._is_decided = False
-        self.add_item(_Button(words("Do it"), discord.ButtonStyle.danger, self.agree))
-        self.add_item(_Button(words("Leave it"), discord.ButtonStyle.secondary, self.refuse))
+        self.add_item(PressButton(words("Do it"), discord.ButtonStyle.danger, self.agree))
+        self.add_item(PressButton(words("Leave it"), discord.ButtonStyle.secondary, self.refuse))
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:
         """Others are told so; a second press has no effect."""
@@ -106,17 +107,6 @@ class _Consent(discord.ui.View):
 
     async def _end(self, interaction: Interaction, said: str) -> None:
         await interaction.response.edit_message(content=said, view=None, allowed_mentions=NO_MENTIONS)
-
-
-class _Button(discord.ui.Button[_Consent]):
-    def __init__(
-        self, label: str, style: discord.ButtonStyle, pressed: Callable[[Interaction], Awaitable[None]]
-    ) -> None:
-        super().__init__(label=label, style=style)
-        self._pressed = pressed
-
-    async def callback(self, interaction: Interaction) -> None:
-        await self._pressed(interaction)
 
 
 def _name(call: WantedCall) -> str:

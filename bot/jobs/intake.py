@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,16 +13,13 @@ from bot.database.engine import Database
 from bot.database.tables import AskRow, PostRow
 from bot.database.unfinished import drop
 from bot.domain.ask import Ask
+from bot.domain.clock import utc_now
 from bot.domain.conversation import MessageRef
 
 _log = logging.getLogger(__name__)
 
 KNOWN_FOR = timedelta(days=1)
 """How long a finished job is recognised when Discord tells of its message again."""
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +39,7 @@ class Accepted:
 class Intake:
     """Each method is one transaction and raises MemoryFault."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, database: Database, *, clock: Callable[[], datetime] = utc_now) -> None:
         self._database = database
         self._clock = clock
         self._foreign: set[str] = set()  # told of once

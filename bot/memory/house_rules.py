@@ -1,7 +1,7 @@
 """Rows of blocks and standing: what whoever runs the bot decided, and how backups went."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.database.codec import to_json
 from bot.database.tables import BlockRow, StandingRow
+from bot.domain.clock import utc_now
 from bot.domain.standing import BackupReport, Block, BlockKind, Pause, Standing
 from bot.memory.plugin_records import Transacts
 
@@ -24,14 +25,10 @@ _BACKUPS = TypeAdapter(BackupReport)
 _TIMES = TypeAdapter(datetime)
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class HouseRules:
     """Each method is one transaction and raises MemoryFault; every process reads the same."""
 
-    def __init__(self, database: Transacts, *, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, database: Transacts, *, clock: Callable[[], datetime] = utc_now) -> None:
         self._database = database
         self._clock = clock
 

@@ -1,12 +1,13 @@
 """The one way to what is remembered: clips, turns, settings; and to forgetting them."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from bot.database.codec import read_heard, read_looks, read_probe, read_seen, to_json
 from bot.database.engine import Database
 from bot.database.tables import FindingRow, Half
+from bot.domain.clock import utc_now
 from bot.domain.conversation import ClipRef, ConversationKey, MediaSource, MessageRef, PlaceSettings, Turn
 from bot.domain.media import MediaProbe
 from bot.domain.recollection import (
@@ -45,14 +46,10 @@ from bot.memory.settings import OwnSettings
 _INDEXED_AT_ONCE = 200
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Memory:
     """Each method is one transaction and raises MemoryFault. What was kept is on disk when the method returns."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, database: Database, *, clock: Callable[[], datetime] = utc_now) -> None:
         self._database = database
         self._clock = clock
         self.plugin_records = PluginRecords(database, clock)

@@ -2,21 +2,18 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import stamina
 
+from bot.domain.clock import utc_now
 from bot.domain.errors import ProviderCategory, ProviderError, QuotaError
 from bot.tally import Figure, tell
 
 Result = TypeVar("Result")
 
 _OVERLOADED_FACTOR = 4.0
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +29,7 @@ class Retry:
     longest_wait_seconds: float = 8.0
     jitter_seconds: float = 0.25
     longest_wish_seconds: float = 20.0
-    now: Callable[[], datetime] = _utc_now
+    now: Callable[[], datetime] = utc_now
     role: str = ""
 
     async def call(self, attempt: Callable[[], Awaitable[Result]]) -> Result:

@@ -4,12 +4,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from bot.config import DataSettings
 from bot.database.backup import back_up
 from bot.database.copies import keep_newest, oldest_begun, renew
 from bot.database.where import Where
+from bot.domain.clock import utc_now
 from bot.domain.errors import BotError
 from bot.domain.sentence import Sentence, sentence
 from bot.domain.standing import BackupReport
@@ -25,10 +26,6 @@ _AGAIN = timedelta(minutes=15)
 _CLOCKS_DIFFER = timedelta(seconds=30)
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Backups:
     """For one database, in one process. `tell` reaches whoever runs the bot: of a failure once, until one succeeds."""
 
@@ -39,7 +36,7 @@ class Backups:
         settings: DataSettings,
         *,
         tell: Callable[[Sentence], None],
-        clock: Callable[[], datetime] = _now,
+        clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._where = where

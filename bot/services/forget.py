@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
+from bot.domain.clock import utc_now
 from bot.domain.conversation import ConversationKey, MessageRef
 from bot.domain.errors import BotError
 from bot.domain.recollection import Fact, Forgotten, Scope
@@ -35,10 +36,6 @@ class CachedClips(Protocol):
         ...
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class ForgetService:
     """What it returns from is off the disk, except for messages: many can be deleted at once, and their words leave
     the disk a moment later. Plugins on the `hooks` are told. `keep_days` is the operator's; after `fade_days` goes what
@@ -52,7 +49,7 @@ class ForgetService:
         keep_days: int,
         fade_days: int = 14,
         hooks: Hooks | None = None,
-        clock: Callable[[], datetime] = _now,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._memory = memory
         self._cache = cache
