@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 # Ends the server when our end of the pipe closes, which it does however we end.
 _GUARD = '"$@" & pid=$!; cat >/dev/null; kill -KILL $pid 2>/dev/null; wait $pid; rm -rf "$FOLDER"'
 
@@ -19,6 +21,16 @@ def missing() -> str | None:
     if shutil.which("redis-server") is None:
         return "Redis is not installed here (no redis-server); make test installs it on Debian and Ubuntu"
     return None
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[str]:
+    """The URL of a server; what needs it is skipped, with the reason, where there is none."""
+    reason = missing()
+    if reason is not None:
+        pytest.skip(reason)
+    with running_redis() as url:
+        yield url
 
 
 @contextmanager

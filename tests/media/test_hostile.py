@@ -22,7 +22,7 @@ from tests.media.looking import Look, look
 from tests.media.tracing import traced
 
 SUFFIXES = ("mp4", "mov", "mkv", "webm", "gif", "ogg", "mp3", "wav", "m4a", "flac", "jpg", "png", "webp")
-MUTATIONS = int(os.environ.get("KIBITZ_MUTATIONS", "39"))
+MUTATIONS = int(os.environ.get("KIBITZ_MUTATIONS", "26"))
 WATCHED = os.environ.get("KIBITZ_STRACE") == "1"
 AT_ONCE = 3
 SEED = 2026

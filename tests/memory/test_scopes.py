@@ -147,7 +147,7 @@ def may_be_told(scope: Scope, everything: list[Said]) -> set[str]:
 
 
 @only(SQLITE)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(everything=st.lists(SAID, max_size=12), follows=st.none() | st.integers(0, 20))
 async def test_no_word_of_another_place_comes_back(where: Where, everything: list[Said], follows: int | None) -> None:
     async with open_database(where) as database:

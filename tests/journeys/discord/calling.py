@@ -9,6 +9,9 @@ from tests.simulator.discord_voice import Speaker, sound
 LISTENING = "🎙️ **I am listening in this channel.**"
 LONG = " ".join(f"This is sentence number {number} of a long story." for number in range(20))
 
+UNHURRIED = {"VOICE__ACKNOWLEDGE_SECONDS": 0}
+"""Nothing is said before an answer that takes long, as it does on a machine that has much else to do."""
+
 
 def spoken(words: str, folder: Path) -> bytes:
     """Somebody who says this: PCM."""

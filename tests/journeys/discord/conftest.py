@@ -57,8 +57,8 @@ async def tidiness(
     request: pytest.FixtureRequest, discord: DiscordServer, cloud: OpenAIEmulator, tmp_path: Path
 ) -> AsyncIterator[None]:
     """The bot leaves nothing behind: no task, no child process, no folder of a job."""
-    if "where" in request.fixturenames:
-        request.getfixturevalue("where")  # its server is a process that stays
+    for name in {"where", "queue"} & set(request.fixturenames):
+        request.getfixturevalue(name)  # its server is a process that stays
     before = _children()
     yield
     try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from bot.database.where import Where
+from tests.databases import SQLITE, only
 from tests.journeys.discord.conftest import MakeSound, StartBot, StartOn
 from tests.journeys.discord.eyes import AttentiveMind
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, Message, Person
@@ -68,6 +69,7 @@ def said_in(text: str) -> set[str]:
     return set(CANARY.findall(text.casefold()))
 
 
+@only(SQLITE)  # tests/memory/test_scopes.py has both
 async def test_nothing_that_was_said_comes_back_elsewhere(
     start: StartBot,
     places: list[Place],

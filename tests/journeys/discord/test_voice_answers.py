@@ -15,7 +15,7 @@ from bot.database.engine import open_database
 from bot.database.tables import TurnRow
 from bot.database.where import Where
 from tests.databases import holds
-from tests.journeys.discord.calling import LONG, agrees, answer, come, notices_in, spoken
+from tests.journeys.discord.calling import LONG, UNHURRIED, agrees, answer, come, notices_in, spoken
 from tests.journeys.discord.conftest import StartBot
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, Message, Person
 from tests.simulator.discord_voice import sound
@@ -85,7 +85,7 @@ async def test_heard_and_answered_and_nobody_else(
 ) -> None:
     cloud.mind = HonestMind(answers=ANSWER, hears=lambda _audio, _call: QUESTION)
     zacharias = club.member("Zacharias")
-    async with start(DISCORD__MESSAGE_CONTENT="true") as bot:
+    async with start(DISCORD__MESSAGE_CONTENT="true", **UNHURRIED) as bot:
         other = await zacharias.join_voice(lounge)
         speaker, notice = await come(discord, anna, lounge)
         await agrees(anna, notice)
@@ -123,7 +123,7 @@ async def test_silent_when_interrupted_and_knows_how_far_it_came(
 ) -> None:  # fmt: skip
     words = [QUESTION]
     cloud.mind = HonestMind(answers=LONG, hears=lambda _audio, _call: words[-1])
-    async with start():
+    async with start(**UNHURRIED):
         speaker, notice = await come(discord, anna, lounge)
         await agrees(anna, notice)
         said = await speaker.say(question)

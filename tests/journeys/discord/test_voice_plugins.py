@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.hooks.writing import write_plugin
-from tests.journeys.discord.calling import agrees, come, notices_in, spoken
+from tests.journeys.discord.calling import UNHURRIED, agrees, come, notices_in, spoken
 from tests.journeys.discord.conftest import StartBot
 from tests.simulator.discord_server import Channel, DiscordServer, Person
 from tests.simulator.openai_server import ChatCall, HonestMind, OpenAIEmulator
@@ -64,7 +64,7 @@ async def test_bad_plugins_change_nothing_of_a_spoken_turn(
         write_plugin(plugins, name, "\n".join(f"@hookimpl\nasync def {hook}(self):\n    {body}" for hook in HOOKS))
     write_plugin(plugins, "good", GOOD)
     cloud.mind = HonestMind(answers="It is red.", hears=lambda _audio, _call: QUESTION)
-    async with start(PLUGINS__ENABLED=",".join([*BAD, "good"]), PLUGINS__DIRECTORY=str(plugins)) as bot:
+    async with start(PLUGINS__ENABLED=",".join([*BAD, "good"]), PLUGINS__DIRECTORY=str(plugins), **UNHURRIED) as bot:
         told: list[str] = []
         bot.house.plugins.told.append(told.append)
         speaker, notice = await come(discord, anna, lounge)

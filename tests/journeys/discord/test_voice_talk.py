@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.journeys.discord.calling import LISTENING, LONG, agrees, answer, come, notices_in, spoken
+from tests.journeys.discord.calling import LISTENING, LONG, UNHURRIED, agrees, answer, come, notices_in, spoken
 from tests.journeys.discord.conftest import MakeClip, StartBot
 from tests.simulator.discord_server import Channel, DiscordServer, Person
 from tests.simulator.openai_server import ChatCall, HonestMind, OpenAIEmulator
@@ -32,7 +32,7 @@ async def test_from_the_question_to_the_notes(
     start: StartBot, discord: DiscordServer, cloud: OpenAIEmulator, lounge: Channel, anna: Person, question: bytes
 ) -> None:
     cloud.mind = HonestMind(answers="It is red.", hears=lambda _audio, _call: QUESTION)
-    async with start(DISCORD__MESSAGE_CONTENT="true") as bot:
+    async with start(DISCORD__MESSAGE_CONTENT="true", **UNHURRIED) as bot:
         speaker, notice = await come(discord, anna, lounge)
         await agrees(anna, notice)
         await answer(anna, "voice captions on", lounge)
@@ -63,7 +63,7 @@ async def test_stop_silences_it_at_once(
     start: StartBot, discord: DiscordServer, cloud: OpenAIEmulator, lounge: Channel, anna: Person, question: bytes
 ) -> None:
     cloud.mind = HonestMind(answers=LONG, hears=lambda _audio, _call: "Tell me a story.")
-    async with start() as bot:
+    async with start(**UNHURRIED) as bot:
         speaker, notice = await come(discord, anna, lounge)
         await agrees(anna, notice)
         said = await speaker.say(question)
@@ -82,7 +82,7 @@ async def test_a_clip_in_the_chat_can_be_asked_about(
     clip: MakeClip,
 ) -> None:  # fmt: skip
     cloud.mind = HonestMind(hears=lambda _audio, _call: "What colour is the picture?")
-    async with start(DISCORD__MESSAGE_CONTENT="true") as bot:
+    async with start(DISCORD__MESSAGE_CONTENT="true", **UNHURRIED) as bot:
         speaker, notice = await come(discord, anna, lounge)
         await agrees(anna, notice)
         await anna.post("Look!", clip("red"), to=lounge)
