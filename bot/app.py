@@ -33,6 +33,7 @@ from bot.jobs.bookings import Caps
 from bot.jobs.engines import open_queue
 from bot.jobs.intake import Intake
 from bot.jobs.ledger import Ledger
+from bot.jobs.quarantine import Quarantine
 from bot.jobs.queue import JobQueue
 from bot.jobs.steps import Steps
 from bot.jobs.table import JobTable
@@ -135,7 +136,7 @@ async def open_bot(
     settings: Settings, *, duty: Duty = Duty.ALL, clock: Callable[[], float] = time.monotonic
 ) -> AsyncGenerator[KibitzClient]:
     """The Discord client with everything it works with, not signed in yet. As a gateway it leaves the work to workers.
-    `clock`: see Reception."""
+    `clock`: see Reception and SilencedChannels."""
     if duty is not Duty.ALL:
         settings = without_cache(settings)
     async with AsyncExitStack() as stack:
@@ -144,7 +145,7 @@ async def open_bot(
         ledger = Ledger(database, caps_of(settings))
         await ledger.clear(all_open=settings.data.url is None)
         crew = recorded(hire_crew(settings, stack, purse=LedgerPurse(ledger)), Steps(database))
-        client = await stack.enter_async_context(KibitzClient(settings))
+        client = await stack.enter_async_context(KibitzClient(settings, clock=clock))
         fetcher = await stack.enter_async_context(open_fetcher(settings, partial(read_again, client)))
         recent = timedelta(hours=settings.discord.recent_hours)
         rooms = await open_rooms(
@@ -171,8 +172,9 @@ async def open_bot(
         calls = _calls(settings, crew, rooms, hire_streaming(settings, crew, stack), gate)
         stack.push_async_callback(calls.aclose)
         voice = VoiceDesk(client, calls, memory, settings, join=lines.join, gate=gate)
-        hush = partial(calls.consent_changed, is_given=False)
-        keeper = Gatekeeper(client, gate, memory, stop=desk.stop, hush=hush, leave=voice.leave)
+        keeper = Gatekeeper(
+            client, gate, memory, in_flight=desk.in_flight, stop=desk.stop, hush=voice.hush, leave=voice.leave
+        )
         backups = Backups(where_of(settings), rules, settings.data, tell=partial(client.operator.tell, "backups"))
         client.attach(
             House(
@@ -309,7 +311,9 @@ async def open_rooms(
     cache = await stack.enter_async_context(open_cache(settings))
     remembrance = Remembrance(crew, memory, recent=recent, summarises=settings.memory.summaries)
     stack.push_async_callback(remembrance.finish, _LAST_THOUGHTS_SECONDS)
-    clips = ClipService(crew, memory, fetcher, folder=folder, cache=cache, budget=ledger)
+    clips = ClipService(
+        crew, memory, fetcher, folder=folder, cache=cache, budget=ledger, quarantine=Quarantine(database)
+    )
     chat = ChatService(
         crew,
         memory,

@@ -22,6 +22,8 @@ class Figure(StrEnum):
     """A packet of voice could not be decrypted."""
     RETRIES = "retries"
     """A call to a provider was made once more; the role."""
+    INVALID_REQUESTS = "invalid_requests"
+    """Discord refused a request so that it counts; the status: 401, 403 or 429."""
     REST_SECONDS = "rest_seconds"
     """How long a provider is passed over from now, 0: not any more; the role and its place in the list, as chat/0."""
 

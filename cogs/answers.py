@@ -10,6 +10,7 @@ from discord.ext import commands
 from bot.discord_io.buttons import FORM_SECONDS, Action, JobButton
 from bot.discord_io.client import KibitzClient
 from bot.discord_io.desk import Desk
+from bot.discord_io.gatekeeper import admit
 from bot.discord_io.reception import Reception, Wish, person_of
 from bot.discord_io.telling import told
 from bot.discord_io.wall import wall
@@ -27,6 +28,8 @@ Interaction = discord.Interaction[Any]
 
 _LONGEST_QUESTION = 1000
 _NOBODY = 0
+_OWN = frozenset({Action.CANCEL, Action.DELETE})
+"""For whoever is kept out as well: they end what is theirs."""
 _PRIVATE = {Action.TRANSCRIPT: AskKind.TRANSCRIBE, Action.FRAMES: AskKind.STORYBOARD}
 
 
@@ -49,6 +52,8 @@ class Answers(commands.Cog):
     @commands.Cog.listener()
     async def on_kibitz_button(self, interaction: Interaction, action: Action, job_id: str) -> None:
         async with told(interaction):
+            if action not in _OWN:
+                await admit(interaction)
             match action:
                 case Action.CANCEL:
                     await self._cancel(interaction, job_id)

@@ -49,6 +49,8 @@ class Chat(commands.Cog):
     async def on_message(self, message: discord.Message) -> None:
         if message.author.bot or message.webhook_id is not None:
             return
+        if self._client.silenced.is_silent(message.channel.id):
+            return
         if message.type in {discord.MessageType.default, discord.MessageType.reply}:
             self._client.tasks.spawn(self._read(message), name="message")
 

@@ -11,6 +11,7 @@ from discord.ext import commands
 
 from bot.discord_io.buttons import FORM_SECONDS
 from bot.discord_io.client import KibitzClient
+from bot.discord_io.gatekeeper import admit
 from bot.discord_io.identity import settings_channel
 from bot.discord_io.telling import told
 from bot.domain.conversation import AnswersWhen, PlaceSettings, SpeakWhen
@@ -156,6 +157,7 @@ class _Panel(discord.ui.View):
         async with told(interaction):
             if not interaction.permissions.manage_guild:
                 raise BotError("not_allowed", "Only people who may manage this server can do that. Ask one of them.")
+            await admit(interaction)
             await interaction.response.defer()
             await self._memory.change_settings(self._server_id, self._channel_id, changes)
             await self.show(interaction)

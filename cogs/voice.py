@@ -95,6 +95,7 @@ class Voice(commands.Cog):
         call = self._voice.call_in(wanted.guild.id)
 
         async def come(*, moves: bool = True) -> str:
+            await self._keeper.admit(interaction)
             return joined_page((await self._voice.join(wanted, moves=moves)).channel.mention, words)
 
         if call is None or call.channel == wanted:

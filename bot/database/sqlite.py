@@ -35,6 +35,7 @@ _CODES = {
     sqlite3.SQLITE_BUSY: faults.BUSY,
     sqlite3.SQLITE_LOCKED: faults.BUSY,
     sqlite3.SQLITE_FULL: faults.FULL,
+    sqlite3.SQLITE_IOERR_SHMSIZE: faults.FULL,  # no room for the index of the write-ahead log
     sqlite3.SQLITE_CORRUPT: faults.BROKEN,
     sqlite3.SQLITE_NOTADB: faults.BROKEN,
     sqlite3.SQLITE_READONLY: faults.UNWRITABLE,
@@ -125,7 +126,9 @@ def fault_of(error: SQLAlchemyError | sqlite3.Error) -> MemoryFault:
     code = getattr(cause, "sqlite_errorcode", None)  # the driver's own complaints have none
     if isinstance(error, NoConnectionFree):
         return faults.fault(faults.BUSY)
-    return faults.fault(faults.FAILED if code is None else _CODES.get(code & 0xFF, faults.FAILED))
+    if code is None:
+        return faults.fault(faults.FAILED)
+    return faults.fault(_CODES.get(code) or _CODES.get(code & 0xFF, faults.FAILED))
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -311,6 +311,26 @@ class PostRow(Base):
     message_id: Mapped[int | None]
 
 
+class OpenedFileRow(Base):
+    """A file, by its digest, that was opened so many times for an unfinished job; goes with the job."""
+
+    __tablename__ = "opened_files"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("asks.job_id", ondelete="CASCADE"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    times: Mapped[int]
+
+
+class QuarantineRow(Base):
+    """A file at which processes died, not to be opened until then. Nothing says whose it was, so it stays when people
+    are forgotten."""
+
+    __tablename__ = "quarantine"
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    until: Mapped[datetime] = mapped_column(index=True)
+
+
 class BookingRow(Base):
     """A paid call, or what is held back for a job, in billionths of a US dollar; `state` is a BookingState. `person` is
     the scope of a SpendingRow, here only until the booking is closed; `until` is when an open one is given up."""

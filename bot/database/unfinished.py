@@ -5,10 +5,10 @@ from collections.abc import Collection
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.database.tables import JobRow, PostRow, StepRow
+from bot.database.tables import JobRow, OpenedFileRow, PostRow, StepRow
 
 
 async def drop(session: AsyncSession, jobs: Collection[str]) -> None:
-    """What the calls of these jobs gave, which messages there are, and what workers do for them."""
-    for table in (StepRow, PostRow, JobRow):
+    """What the calls of these jobs gave, their messages and files, and what workers do for them."""
+    for table in (StepRow, PostRow, OpenedFileRow, JobRow):
         await session.execute(delete(table).where(table.job_id.in_(jobs)))

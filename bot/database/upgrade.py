@@ -13,7 +13,7 @@ from bot.database.where import Where
 
 _log = logging.getLogger(__name__)
 
-REVISION = "0006"
+REVISION = "0007"
 """The newest migration; a file that has it is opened without looking at the others."""
 
 _PACKAGE = Path(__file__).parent.parent

@@ -17,6 +17,7 @@ from bot.discord_io.made_clip import AttachmentWithFacts
 from bot.domain.conversation import MediaSource
 from bot.domain.errors import MediaError
 from bot.domain.sentence import sentence
+from bot.media.workspace import no_room
 
 ReadAgain = Callable[[MediaSource], Awaitable[MediaSource | None]]
 
@@ -184,9 +185,7 @@ def _saving(path: Path) -> Generator[BinaryIO]:
     except (aiohttp.ClientError, TimeoutError):
         raise  # from the network, although some of them are OSErrors
     except OSError as error:
-        raise MediaError(
-            "media_not_saved", "There is no room to save this file here. Tell whoever runs this bot."
-        ) from error
+        raise no_room() from error
 
 
 def unavailable() -> MediaError:

@@ -57,7 +57,7 @@ class CatchUp:
             if self._running.locked() or self._client.is_closed() or not self._client.is_ready():
                 continue
             if self._is_there():
-                await asyncio.to_thread(self._file.touch)
+                await asyncio.to_thread(self._touch)
 
     async def run(self) -> None:
         """Take what was missed; nothing where the bot was never there before."""
@@ -68,9 +68,15 @@ class CatchUp:
                 since = max(away_since - _SLACK, datetime.now(UTC) - LONGEST_AWAY)
                 async for channel in self._channels(since):
                     taken += await self._read(channel, since)
-            await asyncio.to_thread(self._file.touch)
+            await asyncio.to_thread(self._touch)
         if taken:
             log.info("%d messages came while the bot was away", taken)
+
+    def _touch(self) -> None:
+        try:
+            self._file.touch()
+        except OSError as error:
+            log.warning("that the bot is there is not noted: %s", type(error).__name__)
 
     def _last_there(self) -> datetime | None:
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from bot.discord_io.operator import Operator
 from bot.discord_io.plugin_fittings import PluginFittings
 from bot.discord_io.reception import Reception
 from bot.discord_io.servers import KnownServers
+from bot.discord_io.silenced import SilencedChannels, counting
 from bot.discord_io.spending_watch import SpendingWatch
 from bot.discord_io.startup import warn_of_missing
 from bot.discord_io.translator import CommandTranslator
@@ -101,9 +103,9 @@ class House:
 
 
 class KibitzClient(commands.AutoShardedBot):
-    """One connection to Discord per shard, and the cogs."""
+    """One connection to Discord per shard, and the cogs. `clock`: see SilencedChannels."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
         use_addresses(settings.discord)
         keep_facts()
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # voice channels are not joined
@@ -119,7 +121,9 @@ class KibitzClient(commands.AutoShardedBot):
             allowed_contexts=discord.app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True),
             allowed_installs=discord.app_commands.AppInstallationType(guild=True, user=True),
             shard_count=settings.discord.shard_count or None,
+            http_trace=counting(),
         )
+        self.silenced = SilencedChannels(self, clock=clock)
         self.shard_ids = list(settings.discord.shard_ids) or None
         self.tasks = Tasks()
         self.is_stopping = False

@@ -25,7 +25,7 @@ from bot.discord_io.telling import unforeseen
 from bot.domain.ask import Ask
 from bot.domain.clock import clock_time
 from bot.domain.conversation import MessageRef, PlaceSettings
-from bot.domain.errors import BotError, DeliveryError, QuotaError
+from bot.domain.errors import BotError, DeliveryError, MemoryFault, QuotaError
 from bot.domain.money import Account, paying
 from bot.domain.quote import Consent
 from bot.domain.sentence import sentence
@@ -100,6 +100,7 @@ class Desk:
         self._quotes = Quotes()
         self._jobs: dict[str, _Job] = {}
         self._turns: dict[str, float] = {}
+        self._unnoted: set[str] = set()  # they are over, which could not be written down
         self._deleted: deque[MessageRef] = deque(maxlen=_DELETIONS_KEPT)
         self._is_closing = False
 
@@ -203,9 +204,12 @@ class Desk:
         many. Raises MemoryFault."""
         if self._is_closing:
             return 0
+        for job_id in tuple(self._unnoted):
+            await self._finished(job_id)
         ours = set(self._jobs)
         unfinished = [one for one in await self._intake.unfinished() if self._is_ours(client, one)]
-        left = [one for one in unfinished if one.ask.job_id not in ours | self._jobs.keys()]
+        ours |= self._jobs.keys() | self._unnoted
+        left = [one for one in unfinished if one.ask.job_id not in ours]
         for accepted in left:
             channel = client.get_channel(accepted.ask.key.channel_id)
             parent_id = channel.parent_id if isinstance(channel, discord.Thread) else accepted.ask.key.channel_id
@@ -265,21 +269,38 @@ class Desk:
             raise
         except DeliveryError as error:
             log.warning("job %s: not delivered: %s", ask.job_id, error.code)
-            is_kept = not job.is_withdrawn and not job.afterwards
-            if error.code == _DOWN and is_kept and datetime.now(UTC) - ask.asked_at < _DELIVERED_WITHIN:
-                await self._intake.handed_back(ask.job_id)  # to be gone on with, see `resume`
-                return
-            await self._tell(surface, error)
+            waits = self._waits(job, error) or self._waits(job, await self._tell(surface, error))
         except BotError as error:
             log.info("job %s: %s", ask.job_id, error.code)
-            await self._tell(surface, error)
+            waits = self._waits(job, await self._tell(surface, error))
         except Exception:
             log.exception("job %s failed", ask.job_id)
-            await self._tell(surface, unforeseen())
+            waits = self._waits(job, await self._tell(surface, unforeseen()))
+        else:
+            waits = False
         finally:
             for work in job.afterwards:
                 await self._after(ask, work)
-        await self._intake.finished(ask.job_id)
+        if waits:
+            await self._intake.handed_back(ask.job_id)  # to be gone on with, see `resume`
+        else:
+            await self._finished(ask.job_id)
+
+    def _waits(self, job: _Job, lost: DeliveryError | None) -> bool:
+        """Whether what could not be said can be said later: Discord does not answer just now."""
+        if lost is None or lost.code != _DOWN or job.is_withdrawn or job.afterwards:
+            return False
+        return datetime.now(UTC) - job.ask.asked_at < _DELIVERED_WITHIN
+
+    async def _finished(self, job_id: str) -> None:
+        """Where that cannot be noted now it is tried again, and the job is not gone on with meanwhile."""
+        try:
+            await self._intake.finished(job_id)
+        except MemoryFault as fault:
+            self._unnoted.add(job_id)
+            log.warning("job %s: that it is over is not noted yet: %s", job_id, fault.code)
+        else:
+            self._unnoted.discard(job_id)
 
     async def _after(self, ask: Ask, work: Afterwards) -> None:
         """One that fails keeps neither the others nor the end of the job from being done."""
@@ -288,11 +309,12 @@ class Desk:
         except BotError as error:
             log.warning("job %s: what was to be done afterwards was not: %s", ask.job_id, error.code)
 
-    def _check_still_wanted(self, ask: Ask, attempts: int) -> None:
+    async def _check_still_wanted(self, ask: Ask, attempts: int) -> None:
         """A question that was deleted, or interrupted too often or too long ago, is closed with a word."""
         if attempts == 0:
             raise _withdrawn()
         if attempts > _MOST_ATTEMPTS:
+            await self._intake.gave_up(ask.job_id)
             raise BotError("gave_up", "I was interrupted at this several times. Ask again, or try a shorter clip.")
         if attempts > 1 and datetime.now(UTC) - ask.asked_at > _STALE:
             raise BotError("too_late", "I was away for too long to answer this in time. Ask again if it still matters.")
@@ -313,7 +335,8 @@ class Desk:
             began = self._turns[ask.job_id] = time.monotonic()
             tell(Figure.QUEUE_WAIT_SECONDS, began - came)
             if not job.is_begun:
-                self._check_still_wanted(ask, 0 if job.is_withdrawn else await self._intake.claimed(ask.job_id))
+                attempts = 0 if job.is_withdrawn else await self._intake.claimed(ask.job_id)
+                await self._check_still_wanted(ask, attempts)
                 job.is_begun = True
             account = Account(job_id=ask.job_id, person_id=ask.asker_id, server_id=ask.key.server_id)
             try:
@@ -339,7 +362,7 @@ class Desk:
         try:
             async with asyncio.timeout(_LAST_WORD_SECONDS):
                 if job.stopped_by_hand:
-                    await self._intake.finished(job.ask.job_id)
+                    await self._finished(job.ask.job_id)
                     await surface.finish(words("Stopped. Nothing more is spent on this."))
                 else:
                     await self._intake.handed_back(job.ask.job_id)
@@ -348,7 +371,8 @@ class Desk:
         except (TimeoutError, BotError) as error:
             log.info("job %s: no last word: %s", job.ask.job_id, type(error).__name__)
 
-    async def _tell(self, surface: Surface, error: BotError) -> None:
+    async def _tell(self, surface: Surface, error: BotError) -> DeliveryError | None:
+        """What kept it from being said."""
         tell(Figure.REFUSALS, label=error.code)
         said = error.public
         if isinstance(error, QuotaError) and error.resets_at is not None:
@@ -358,6 +382,8 @@ class Desk:
             await surface.fail(said)
         except DeliveryError as lost:
             log.warning("an error could not be told: %s", lost.code)
+            return lost
+        return None
 
 
 def _withdrawn() -> BotError:

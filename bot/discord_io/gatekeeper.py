@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import aiohttp
@@ -21,7 +21,6 @@ from bot.services.gate import FRESH_SECONDS, SILENT, Gate, Shares, Visit
 log = logging.getLogger(__name__)
 
 Interaction = discord.Interaction[Any]
-Stop = Callable[[Callable[[Ask], bool]], Awaitable[None]]
 
 OWN_DATA = frozenset({"privacy", "export", "optout", "forget", "Forget this"})
 """Commands for whoever is kept out as well: what is kept of them is theirs."""
@@ -55,9 +54,14 @@ def channel_ids(channel: object) -> tuple[int, ...]:
     return ()
 
 
+async def admit(interaction: Interaction) -> None:
+    """At a button or form that does something. Raises BotError for whom it is closed."""
+    await interaction.client.house.keeper.admit(interaction)
+
+
 class Gatekeeper:
-    """For one client. `stop` ends questions in flight, `hush` what a person says in voice channels, `leave` a voice
-    channel of a server."""
+    """For one client. `in_flight` are questions, which `stop` ends; `hush` ends that people are heard in voice
+    channels, `leave` leaves that of a server."""
 
     def __init__(
         self,
@@ -65,16 +69,18 @@ class Gatekeeper:
         gate: Gate,
         memory: Memory,
         *,
-        stop: Stop,
-        hush: Callable[[int], None],
+        in_flight: Callable[[], Sequence[Ask]],
+        stop: Callable[[Callable[[Ask], bool]], Awaitable[None]],
+        hush: Callable[[Callable[[int], bool]], None],
         leave: Callable[[int], Awaitable[object]],
     ) -> None:
         self._client = client
         self._memory = memory
+        self._in_flight = in_flight
         self._stop = stop
         self._hush = hush
         self._leave = leave
-        self._followed: frozenset[int] = frozenset()
+        self._followed: object = None
         self.gate = gate
 
     async def admit(self, interaction: Interaction) -> None:
@@ -142,19 +148,22 @@ class Gatekeeper:
 
     async def follow(self) -> None:
         """What was decided holds for what goes on already. Raises MemoryFault."""
-        standing, settings = await self.gate.standing(), self.gate.settings
-        people = standing.people | frozenset(settings.blocked_person_ids)
-        servers = frozenset([guild.id for guild in self._client.guilds if not await self._is_welcome(guild.id)])
-        new_people, new_servers = people - self._followed, servers - self._followed
-        self._followed = people | servers
-        for person_id in new_people:
-            self._hush(person_id)
-        for server_id in new_servers:
-            await self._leave(server_id)
-        if new_people or new_servers:
-            await self._stop(lambda ask: ask.asker_id in new_people or ask.key.server_id in new_servers)
-        if settings.leave_refused_servers:
+        gate = self.gate
+        await gate.standing()
+        rules = gate.rules
+        servers = [guild.id for guild in self._client.guilds if not await self._is_welcome(guild.id)]
+        if rules != self._followed:
+            self._hush(lambda person_id: gate.keeps_out(Visit(person_id=person_id, server_id=None)))
+            for server_id in servers:
+                await self._leave(server_id)
+        if rules != self._followed or any(map(self._is_out, self._in_flight())):
+            await self._stop(self._is_out)
+        self._followed = rules
+        if gate.settings.leave_refused_servers:
             await self._leave_servers(servers)
+
+    def _is_out(self, ask: Ask) -> bool:
+        return self.gate.keeps_out(Visit(person_id=ask.asker_id, server_id=ask.key.server_id))
 
     async def _is_welcome(self, server_id: int) -> bool:
         try:
@@ -165,7 +174,7 @@ class Gatekeeper:
             return False
         return True
 
-    async def _leave_servers(self, server_ids: frozenset[int]) -> None:
+    async def _leave_servers(self, server_ids: Sequence[int]) -> None:
         for server_id in server_ids:
             guild = self._client.get_guild(server_id)
             if guild is None:

@@ -1,5 +1,6 @@
 """What came of a question, put where it was asked."""
 
+import logging
 from collections.abc import Sequence
 
 from bot.discord_io.buttons import answer_view
@@ -9,11 +10,14 @@ from bot.discord_io.surface import Surface
 from bot.discord_io.tool_consent import offer_calls
 from bot.domain.ask import Ask, AskKind
 from bot.domain.conversation import PlaceSettings, SpeakWhen
+from bot.domain.errors import MemoryFault
 from bot.domain.timeline import Notice
 from bot.locales import catalogue
 from bot.memory.store import Memory
 from bot.services.chat import Done
 from bot.services.works import Works
+
+log = logging.getLogger(__name__)
 
 _SPEAKABLE = (AskKind.ASK, AskKind.SUMMARIZE)
 
@@ -28,7 +32,7 @@ async def hand_over(
     memory: Memory,
     notes: Sequence[Notice],
 ) -> None:
-    """Put what was done where it was asked for, with `notes` below an answer. Raises DeliveryError, MemoryFault."""
+    """Put what was done where it was asked for, with `notes` below an answer. Raises DeliveryError."""
     words = catalogue(ask.locale)
     view = answer_view(
         ask.job_id,
@@ -56,8 +60,11 @@ async def hand_over(
             refs = await deliver(
                 text, surface=surface, words=words, notices=(*done.notices, *notes), view=view, voice=done.voice
             )
-    for ref in refs:
-        await memory.add_reply(turn_shown(ask), ref)
+    try:
+        for ref in refs:
+            await memory.add_reply(turn_shown(ask), ref)
+    except MemoryFault as fault:  # it was said; only a reply to it finds nothing to go on from
+        log.warning("job %s: where it was answered is not kept: %s", ask.job_id, fault.code)
     await offer_calls(
         done.wanted,
         surface=surface,

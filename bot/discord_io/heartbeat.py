@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 from bot.config import Settings
@@ -24,7 +25,8 @@ async def beat(
     try:
         while True:
             if is_connected():
-                await asyncio.to_thread(path.touch)
+                with suppress(OSError):  # a disk that is full is found by other checks
+                    await asyncio.to_thread(path.touch)
             await sleep(_BEAT_SECONDS)
     finally:
         path.unlink(missing_ok=True)  # noqa: ASYNC240 - one call while everything ends

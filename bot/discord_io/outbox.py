@@ -1,17 +1,21 @@
 """What of one job's messages was sent, noted before and after: a job that is gone on with says nothing twice."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Awaitable, Mapping
 
 from bot.domain.conversation import MessageRef
+from bot.domain.errors import MemoryFault
 from bot.jobs.intake import Intake
+
+_log = logging.getLogger(__name__)
 
 VOICE = "v"
 """The part that is the voice message; the others are numbers, 0 being the message that tells of progress."""
 
 
 class Outbox:
-    """`posts` are those of an earlier process, None where it is not known whether they were sent. Methods raise
-    MemoryFault."""
+    """`posts` are those of an earlier process, None where it is not known whether they were sent. What cannot be noted
+    is sent all the same."""
 
     def __init__(self, intake: Intake, job_id: str, posts: Mapping[str, MessageRef | None] | None = None) -> None:
         self._intake = intake
@@ -28,9 +32,15 @@ class Outbox:
 
     async def begin(self, part: str) -> None:
         """It is about to be sent."""
-        await self._intake.posting(self._job_id, part)
+        await self._noted(self._intake.posting(self._job_id, part))
 
     async def done(self, part: str, ref: MessageRef) -> None:
         """It was sent."""
         self._posts[part] = ref
-        await self._intake.posted(self._job_id, part, ref)
+        await self._noted(self._intake.posted(self._job_id, part, ref))
+
+    async def _noted(self, noting: Awaitable[None]) -> None:
+        try:
+            await noting
+        except MemoryFault as fault:
+            _log.warning("job %s: what is sent is not noted: %s", self._job_id, fault.code)

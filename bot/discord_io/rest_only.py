@@ -11,6 +11,7 @@ from bot.config import Settings
 from bot.discord_io.addresses import use_addresses
 from bot.discord_io.attachments import read_again, unavailable
 from bot.discord_io.made_clip import keep_facts
+from bot.discord_io.silenced import counting
 from bot.domain.conversation import MediaSource
 
 
@@ -39,5 +40,5 @@ async def open_rest(settings: Settings) -> AsyncGenerator[RestOnly]:
     use_addresses(settings.discord)
     keep_facts()
     token = settings.discord.token
-    async with discord.Client(intents=discord.Intents(guilds=True)) as client:
+    async with discord.Client(intents=discord.Intents(guilds=True), http_trace=counting()) as client:
         yield RestOnly(client, "" if token is None else token.get_secret_value())

@@ -9,6 +9,7 @@ from typing import Any, cast
 import discord
 
 from bot.discord_io.confirmation import PressButton
+from bot.discord_io.gatekeeper import admit
 from bot.discord_io.parts import LIMIT, first, length
 from bot.discord_io.posting import NO_MENTIONS
 from bot.discord_io.safe_text import safe
@@ -81,6 +82,7 @@ class _Consent(discord.ui.View):
 
     async def agree(self, interaction: Interaction) -> None:
         async with told(interaction):
+            await admit(interaction)
             self._is_decided = True
             self.stop()
             if self._clock() - self._began > DECIDED_WITHIN_SECONDS:

@@ -138,6 +138,11 @@ class VoiceDesk:
             self._service.consent_changed(person_id, is_given=True)
         self._renotice()
 
+    def hush(self, which: Callable[[int], bool]) -> None:
+        """These are not heard any more, whatever they chose."""
+        self._service.hush(which)
+        self._renotice()
+
     async def forget_person(self, person_id: int) -> None:
         """What was heard of them, and what is being shown of it, goes; they are not heard any more."""
         await self._service.forget_person(person_id)

@@ -10,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.database.codec import read_ask, to_json
 from bot.database.engine import Database
-from bot.database.tables import AskRow, PostRow
+from bot.database.tables import AskRow, JobRow, PostRow
 from bot.database.unfinished import drop
 from bot.domain.ask import Ask
 from bot.domain.clock import utc_now
 from bot.domain.conversation import MessageRef
+from bot.jobs.quarantine import condemn
 
 _log = logging.getLogger(__name__)
 
@@ -81,6 +82,16 @@ class Intake:
         counts = (AskRow.job_id == job_id, AskRow.attempts > 0)
         statement = update(AskRow).where(*counts).values(attempts=AskRow.attempts - 1)
         await self._database.write(lambda session: session.execute(statement))
+
+    async def gave_up(self, job_id: str) -> None:
+        """Processes died as often as may be while they worked on it; not so where workers do that, who have a table."""
+        now = self._clock()
+
+        async def work(session: AsyncSession) -> None:
+            if await session.get(JobRow, job_id) is None:
+                await condemn(session, [job_id], now)
+
+        await self._database.write(work)
 
     async def finished(self, job_id: str) -> None:
         """Its words go at once, with what its calls gave; that it was known stays for a day."""

@@ -16,6 +16,7 @@ from bot.database.types import UtcTime
 from bot.domain.ask import Ask
 from bot.domain.quote import Consent
 from bot.jobs.order import FAILED_EACH_TIME, MOST_ATTEMPTS, Claim, Order, Outcome, Shown, Standing, State, word_of
+from bot.jobs.quarantine import condemn
 
 _log = logging.getLogger(__name__)
 
@@ -277,8 +278,9 @@ class JobTable:
             .values(**_dead(now))
             .returning(JobRow.job_id)
         )
-        for job_id in buried:
-            _log.error("job %s was begun %d times and never ended; it is not begun again", job_id, MOST_ATTEMPTS)
+        if dead := buried.all():
+            _log.error("begun %d times, never ended, not begun again: %s", MOST_ATTEMPTS, ", ".join(dead))
+            await condemn(session, dead, now)
         requeued = await session.scalars(
             update(JobRow).where(expired).values(state=State.QUEUED, run_at=now, **_FREE).returning(JobRow.job_id)
         )

@@ -12,6 +12,7 @@ from bot.database.tables import (
     ClipRow,
     DigestRow,
     PluginRecordRow,
+    QuarantineRow,
     ReplyRow,
     SummaryRow,
     TurnClipRow,
@@ -57,6 +58,7 @@ async def prune(session: AsyncSession, *, turns_before: datetime, clips_before: 
     await session.execute(delete(ReplyRow).where(ReplyRow.kept_at < turns_before, is_of_no_turn))
     is_done = (AskRow.finished_at < now - KNOWN_FOR) | (AskRow.asked_at < turns_before)
     await session.execute(delete(AskRow).where(is_done))
+    await session.execute(delete(QuarantineRow).where(QuarantineRow.until <= now))
     gone |= await clips.prune(session, before=clips_before, now=now)
     return Forgotten(jobs=frozenset(jobs), clips=frozenset(gone), resting=resting, records=recorded)
 

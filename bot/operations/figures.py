@@ -123,7 +123,7 @@ class Figures:
                     self._rests[label] = self._clock() + value if value else 0.0
             case Figure.REFUSALS:
                 self._count(figure.value, label if _CODE.fullmatch(label) else _OTHER, value)
-            case Figure.DECRYPT_FAILURES | Figure.RETRIES:
+            case Figure.DECRYPT_FAILURES | Figure.RETRIES | Figure.INVALID_REQUESTS:
                 self._count(figure.value, label, value)
             case Figure.FFMPEG_RSS_BYTES:
                 self.observe(figure.value, value, label, BYTES)

@@ -27,6 +27,7 @@ COUNTERS: Mapping[str, tuple[str, str, str]] = {
     "refusals": ("kibitz_refusals_total", "code", "How often somebody was told no"),
     "decrypt_failures": ("kibitz_decrypt_failures_total", "", "Packets of voice that could not be decrypted"),
     "retries": ("kibitz_retries_total", "role", "Calls to providers that were made once more"),
+    "invalid_requests": ("kibitz_invalid_requests_total", "status", "Requests that Discord refused and counts"),
 }
 
 JOBS = ("kibitz_jobs_total", "Questions that ended")

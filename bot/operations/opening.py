@@ -102,7 +102,10 @@ class Status:
             )
             return
         self._server, self._beacon = server, replace(beacon, port=port)
-        await asyncio.to_thread(light, folder, self._beacon)
+        try:
+            await asyncio.to_thread(light, folder, self._beacon)
+        except OSError as error:
+            log.warning("where the status page is served could not be noted: %s", type(error).__name__)
         host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
         self.address = f"http://{host}:{port}/"
         log.info("the status page is at %s", self.address)

@@ -1,6 +1,7 @@
 """What somebody asks in a chat: the clips it is about, what was said before, the answer, and that it is remembered."""
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from bot.domain.answer import AnswerMode, QuestionSource, Usage, WantedCall
 from bot.domain.ask import Ask, AskKind
 from bot.domain.conversation import ClipRef, MediaSource, PlaceSettings, Turn
-from bot.domain.errors import BotError, MediaError
+from bot.domain.errors import BotError, MediaError, MemoryFault
 from bot.domain.events import RunListener
 from bot.domain.media import VoiceClip
 from bot.domain.occasion import Surface
@@ -26,9 +27,12 @@ from bot.pipeline.run import Run
 from bot.pipeline.speaking import say
 from bot.pipeline.together import first_cause
 from bot.pipeline.tools import carry_out
-from bot.services.clips import Again, Clip, ClipService, Storyboard
+from bot.services.again import Again
+from bot.services.clips import Clip, ClipService, Storyboard
 from bot.services.quota import Budget, Spending, UnagreedError
 from bot.services.remembrance import Remembrance
+
+log = logging.getLogger(__name__)
 
 TURNS_BACK = 8
 """How far an ask goes back for what was said, and for its clip."""
@@ -119,8 +123,13 @@ class ChatService:
                         again = [self._clips.again(run, clip, stack) for clip in clips]
                         done, earlier = await self._reply(run, ask, crew, clips, again)
         if keeps and (ask.clips or ask.kind in _SAID or not ask.is_private):
-            await self._remembrance.keep(_turn(ask, done, refs, earlier))
-            await self._clips.keep_looks(again)
+            try:
+                await self._remembrance.keep(_turn(ask, done, refs, earlier))
+                await self._clips.keep_looks(again)
+            except MemoryFault as fault:  # the answer is paid for
+                log.warning("job %s: it is not remembered: %s", ask.job_id, fault.code)
+                run.notice(_not_kept(fault))
+                done = replace(done, notices=tuple(run.notices))
         return replace(done, timings_seconds=run.timings_seconds)
 
     async def carry_out(self, call: WantedCall, ask: Ask) -> str:
@@ -289,6 +298,10 @@ def _sources(clips: Sequence[MediaSource | ClipRef]) -> tuple[MediaSource, ...]:
 def no_clip() -> MediaError:
     """There is nothing to look at or to listen to."""
     return MediaError("no_clip", "There is no clip to go by. Attach one, or reply to a message that has one.")
+
+
+def _not_kept(fault: MemoryFault) -> Notice:
+    return Notice(code=NoticeCode.NOT_KEPT, public=sentence("This is not remembered. {reason}", reason=fault.public))
 
 
 def _left_out(number: int, error: MediaError) -> Notice:

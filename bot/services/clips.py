@@ -14,8 +14,9 @@ from bot.domain.errors import MediaError
 from bot.domain.events import RunListener, Stage
 from bot.domain.media import Frame, MediaFile, MediaProbe
 from bot.domain.timeline import Notice, NoticeCode
-from bot.domain.understanding import Heard, Look, Seen
+from bot.domain.understanding import Heard, Seen
 from bot.hooks.specs import Specs
+from bot.jobs.quarantine import Quarantine
 from bot.media.cache import ClipCache
 from bot.media.frames import sample_frames
 from bot.media.intake import open_media
@@ -28,6 +29,7 @@ from bot.pipeline.degrade import FULL, Plan, Step, Unseen
 from bot.pipeline.fusion import frames_to_hold
 from bot.pipeline.run import Run
 from bot.pipeline.video import Known, Understanding, edited, recall, transcribe, understand
+from bot.services.again import Again
 from bot.services.quota import Budget, Seat, Spending
 from bot.services.recipes import Cookbook, Recipes
 from bot.services.steps import Broadcast, Steps
@@ -82,7 +84,7 @@ class _Flight:
 
 class ClipService:
     """Understands clips for one crew. `folder` holds the workspaces; without a `cache` a clip is fetched each time it
-    is opened. `budget` None: there is no bound to what is spent."""
+    is opened. `budget` None: there is no bound to what is spent. `quarantine` None: every file is opened."""
 
     def __init__(
         self,
@@ -93,8 +95,10 @@ class ClipService:
         folder: Path,
         cache: ClipCache | None = None,
         budget: Budget | None = None,
+        quarantine: Quarantine | None = None,
     ) -> None:
         self._budget = budget
+        self._quarantine = quarantine
         self._cache = cache
         self._crew = crew
         self._memory = memory
@@ -168,12 +172,12 @@ class ClipService:
                 at_seconds=tuple(frame.at_seconds for frame in frames),
             )
 
-    def again(self, run: Run, clip: Clip, stack: ExitStack) -> "Again":
+    def again(self, run: Run, clip: Clip, stack: ExitStack) -> Again:
         """The clip for an answer that may have parts of it examined again: opened when that is asked for the first
         time, closed with `stack`."""
-        return Again(self._open, _step(run), clip, stack)
+        return Again(self._open, _step(run), clip.ref, clip.look_recipe, stack)
 
-    async def keep_looks(self, clips: Iterable["Again"]) -> None:
+    async def keep_looks(self, clips: Iterable[Again]) -> None:
         """Remember what was found in these, for the next question."""
         for clip in clips:
             for look in clip.looks:
@@ -239,6 +243,8 @@ class ClipService:
             path = path or await self._fetcher.fetch(source, folder)
         async with step.stage(Stage.PROBE):
             file = await open_media(path, self._crew.limits)
+            if self._quarantine is not None:
+                await self._quarantine.check(step.occasion.job_id, file.sha256)
             facts = await self._memory.facts(file.sha256) or await probe(file, self._crew.limits)
         step.probed(facts)
         self._crew.hooks.watch(Specs.on_probed, facts, step.occasion)
@@ -351,34 +357,6 @@ class ClipService:
         if (heard := known.heard) is not None:
             until = _fresh_until(heard.notices, is_whole=hears)
             await self._memory.keep_heard(sha256, recipes.heard, heard, fresh_until=until)
-
-
-class _Open(Protocol):
-    async def __call__(
-        self, step: Run, source: MediaSource, stack: ExitStack, sha256: str | None = None
-    ) -> tuple[MediaFile, MediaProbe]: ...
-
-
-class Again:
-    """A clip that is understood, to be opened again within one answer."""
-
-    def __init__(self, opener: _Open, step: Run, clip: Clip, stack: ExitStack) -> None:
-        self._opener = opener
-        self._step = step
-        self._stack = stack
-        self._opened: tuple[MediaFile, MediaProbe] | None = None
-        self.ref = clip.ref
-        self.recipe = clip.look_recipe
-        self.looks: list[Look] = []
-
-    async def open(self) -> tuple[MediaFile, MediaProbe]:
-        """Raises MediaError, also when the file is another one by now."""
-        if self._opened is None:
-            file, facts = await self._opener(self._step, self.ref.source, self._stack, self.ref.sha256)
-            if file.sha256 != self.ref.sha256:
-                raise MediaError("media_changed", "The file of that clip is another one now. Post the clip again.")
-            self._opened = file, facts
-        return self._opened
 
 
 def _recalled(run: Run, known: Known) -> Understanding:

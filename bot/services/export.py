@@ -25,7 +25,9 @@ BESIDES = (
     sentence("Whose words answers rest on, so that they can be found when somebody wants theirs forgotten."),
     sentence("Copies of clips for a second look, for a short time, and copies of the database from before upgrades."),
     sentence("Message numbers of finished questions, for a day, so that none is answered twice."),
-    sentence("Of unfinished questions: what models gave so far, and what was posted, until they are finished."),
+    sentence(
+        "Of unfinished questions: what models gave so far, what was posted and which files were opened, until they end."
+    ),
     sentence("What your questions of today and yesterday cost together, under a digest that does not name you."),
     sentence("That you are blocked, if you are; whoever runs this bot decides that."),
 )

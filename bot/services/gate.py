@@ -111,7 +111,8 @@ class Gate:
         """Raises BotError for whom it is closed. `shares` None: that is not looked at."""
         if visit.person_id in self._operators():
             return
-        refusal = await self._refusal(visit)
+        await self.standing()
+        refusal = self._refusal(visit)
         if refusal is not None:
             raise refusal
         if visit.is_of_a_server or self._settings.dms == "everyone" or shares is None:
@@ -134,8 +135,17 @@ class Gate:
 
     async def is_kept_out(self, person_id: int) -> bool:
         """Of somebody who only happens to be there."""
-        visit = Visit(person_id=person_id, server_id=None)
-        return person_id not in self._operators() and await self._refusal(visit) is not None
+        await self.standing()
+        return self.keeps_out(Visit(person_id=person_id, server_id=None))
+
+    def keeps_out(self, visit: Visit) -> bool:
+        """The same of what goes on already, by what was known last."""
+        return visit.person_id not in self._operators() and self._refusal(visit) is not None
+
+    @property
+    def rules(self) -> object:
+        """When they differ, others may be kept out."""
+        return self._standing.people, self._standing.servers, self._settings
 
     async def meet(self, visit: Visit, shares: Shares) -> bool:
         """Take note whether somebody is a stranger, of whom nothing is kept. True: they are, since now."""
@@ -176,8 +186,8 @@ class Gate:
         await self._read_anew()
         return was
 
-    async def _refusal(self, visit: Visit) -> BotError | None:
-        settings, standing = self._settings, await self.standing()
+    def _refusal(self, visit: Visit) -> BotError | None:
+        settings, standing = self._settings, self._standing
         person, server = visit.person_id, visit.server_id
         is_named = not settings.allowed_person_ids or person in settings.allowed_person_ids
         if not is_named or person in settings.blocked_person_ids or person in standing.people:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.bench import discord, followup, hooks, load, memory, video, voice
+from tests.bench import backup, discord, followup, hooks, load, memory, video, voice
 from tests.bench.report import Report, Row, verdicts
 
 Bench = Callable[[Path], Awaitable[Report]]
@@ -23,6 +23,7 @@ BENCHES: dict[str, Bench] = {
     "discord": discord.run,
     "followup": followup.run,
     "memory": memory.run,
+    "backup": backup.run,
     "voice": voice.run,
     "hooks": hooks.run,
     "load": load.run,

@@ -1,20 +1,24 @@
 """Fifty servers that ask four questions a minute each: whether the bot keeps up, and stays as large as it was.
 
-KIBITZ_LOAD_MINUTES: how long; ten say more about memory than the usual two.
+KIBITZ_LOAD_MINUTES: how long; ten say more about memory than the usual two. KIBITZ_LOAD_CHILDREN: how many processes of
+ffmpeg work beside it all the time, as nice as those of the bot, which is none when not set.
 """
 
 import asyncio
 import os
 import random
+import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
+from bot.media import child
 from tests import clips
 from tests.bench.report import Report, Row, table
 from tests.bench.sides import ANSWER, BenchMind
@@ -24,6 +28,7 @@ from tests.simulator.openai_server import Delays
 
 SERVERS, PER_MINUTE = 50, 4
 MINUTES = float(os.environ.get("KIBITZ_LOAD_MINUTES", "2"))
+CHILDREN = int(os.environ.get("KIBITZ_LOAD_CHILDREN", "0"))
 SETTINGS = {"JOBS__MAX_RUNNING": 8, "JOBS__MAX_WAITING": 200, "BUDGET__DAY_USD": 0, "BUDGET__SERVER_DAY_USD": 0}
 """What somebody with so many servers would set."""
 QUICK = Delays(caption=0.3, transcript=0.2, first_token=0.2, per_token=0.005)
@@ -34,6 +39,21 @@ _LOOK_SECONDS = 5.0
 _WARM = 0.3  # of the time: until every server has asked in every way
 _LONGEST_ANSWER_SECONDS = 120.0
 _MOST_ACKNOWLEDGED_SECONDS, _MOST_LAG_SECONDS, _MOST_GROWN = 1.0, 0.05, 0.05
+_ENDLESS = (
+    "-v",
+    "error",
+    "-f",
+    "lavfi",
+    "-i",
+    "testsrc2=size=1280x720",
+    "-c:v",
+    "mpeg4",
+    "-threads",
+    "1",
+    "-f",
+    "null",
+    "-",
+)
 _MIX = {"a clip": 4, "a clip seen before": 4, "such a clip and a mention": 2, "a reply": 4, "a command": 3, "talk": 3}
 
 
@@ -63,10 +83,10 @@ async def run(_: Path) -> Report:
         return await load(Path(work))
 
 
-async def load(work: Path, *, servers: int = SERVERS, minutes: float = MINUTES) -> Report:
+async def load(work: Path, *, servers: int = SERVERS, minutes: float = MINUTES, children: int = CHILDREN) -> Report:
     """The bot in a process of its own, Discord and OpenAI in this one."""
     shelf = [_clip(work / f"{number}.mp4", number) for number in range(_KNOWN_CLIPS)]
-    async with scene(work, is_strict=False, **SETTINGS) as here:
+    async with scene(work, is_strict=False, **SETTINGS) as here, _busy(children):
         assert here.cloud is not None
         here.cloud.mind, here.cloud.delays = BenchMind(), QUICK
         places = [_server(here, number) for number in range(servers)]
@@ -78,7 +98,30 @@ async def load(work: Path, *, servers: int = SERVERS, minutes: float = MINUTES) 
         watching.cancel()
         await asyncio.wait([watching])
         await _look(here, tally)
-    return _report(tally, passed, (time.process_time() - own) / passed, servers)
+    return _report(tally, passed, (time.process_time() - own) / passed, servers, children)
+
+
+@asynccontextmanager
+async def _busy(count: int) -> AsyncGenerator[None]:
+    """So many children take whatever processor time they get; see bot/media/sandbox.py for how they are started."""
+    program = shutil.which("ffmpeg") or "ffmpeg"
+    children = [
+        await asyncio.create_subprocess_exec(program, "-nostdin", *_ENDLESS, start_new_session=True)
+        for _ in range(count)
+    ]
+    try:
+        for one in children:
+            os.setpriority(os.PRIO_PROCESS, one.pid, child._NICENESS)
+            with suppress(OSError):
+                Path(f"/proc/{one.pid}/autogroup").write_text(str(child._NICENESS), encoding="ascii")
+        yield
+        if any(one.returncode is not None for one in children):
+            raise RuntimeError("a process of ffmpeg ended before the load did")
+    finally:
+        for one in children:
+            if one.returncode is None:
+                one.kill()
+            await one.wait()
 
 
 def _server(here: Scene, number: int) -> Server:
@@ -192,7 +235,7 @@ def grown(sizes: list[tuple[float, int]]) -> tuple[float, float]:
     return statistics.median(warm[:third]), statistics.median(warm[-third:])
 
 
-def _report(tally: Tally, passed: float, simulation: float, servers: int) -> Report:
+def _report(tally: Tally, passed: float, simulation: float, servers: int, children: int) -> Report:
     late = sorted(one.acknowledged_after_seconds or _LONGEST_ANSWER_SECONDS for one in tally.interactions)
     lags, (before, after) = sorted(tally.lags), grown(tally.sizes)
     asked = sum(map(len, tally.answered.values())) + len(tally.lost)
@@ -204,7 +247,8 @@ def _report(tally: Tally, passed: float, simulation: float, servers: int) -> Rep
     ]
     text = (
         f"{servers} servers, {PER_MINUTE} questions a minute in each, for {passed / 60:.1f} minutes; the bot in a "
-        f"process of its own.\n{asked} asked, {len(tally.lost)} not answered, {len(late)} by a command. Processors: "
+        f"process of its own, {children} busy processes of ffmpeg beside it.\n"
+        f"{asked} asked, {len(tally.lost)} not answered, {len(late)} by a command. Processors: "
         f"the bot {tally.cpu_seconds / passed:.2f} without its children, the simulation {simulation:.2f}.\n"
         f"Acknowledged after {at(late, 0.5) * 1000:.0f} ms (median), {at(late, 0.99) * 1000:.0f} ms (p99); loop late "
         f"{at(lags, 0.5) * 1000:.1f} ms (median), {at(lags, 0.99) * 1000:.1f} ms (p99); "

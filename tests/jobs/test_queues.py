@@ -10,7 +10,9 @@ from collections import Counter
 
 import pytest
 
+from bot.domain.errors import MediaError
 from bot.jobs.order import FAILED_EACH_TIME, MOST_ATTEMPTS, Claim, Outcome, State
+from bot.jobs.quarantine import Quarantine
 from bot.jobs.runner import Report
 
 from .conftest import Bench
@@ -136,14 +138,17 @@ async def test_poison_goes_to_the_dead_letters_and_nothing_else_with_it(bench: B
 
 
 async def test_what_takes_its_workers_down_is_not_begun_a_fourth_time(bench: Bench) -> None:
-    poison = await bench.put(1)
+    poison, quarantine = await bench.put(1), Quarantine(bench.database)
     for _ in range(MOST_ATTEMPTS):
         assert await bench.table.claim("gone", lease_seconds=-1) is not None
+        await quarantine.check(poison, "the file it opens")
         await bench.table.tidy()
     async with bench.worker(at_once):
         await bench.until(await bench.put(2), State.DONE)
     assert (await bench.standing(poison)).state is State.DEAD
     assert await bench.table.outcome(poison) == Outcome()
+    with pytest.raises(MediaError, match="media_quarantined"):
+        await quarantine.check("another", "the file it opens")
 
 
 async def test_what_failed_waits_before_it_is_tried_again(bench: Bench) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli.exits import EXIT_MEDIA
+from bot.domain.errors import MediaError
 from bot.media.frames import sample_frames
 from bot.media.intake import open_media
 from bot.media.limits import MediaLimits
@@ -28,6 +29,12 @@ def test_private_while_open_and_gone_after(tmp_path):
     assert list(root.iterdir()) == []
     with pytest.raises(RuntimeError):
         _ = workspace.path
+
+
+def test_no_room_for_one_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(MediaError, match="media_not_saved"), Workspace(tmp_path / "file" / "work"):
+        pytest.fail("there is none")
 
 
 def test_gone_after_an_error(tmp_path):

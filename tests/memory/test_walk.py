@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.database.backup import back_up
@@ -20,6 +20,7 @@ from bot.database.tables import (
     FindingRow,
     PassageRow,
     PluginRecordRow,
+    QuarantineRow,
     SummaryMarkRow,
     SummaryRow,
     TurnRow,
@@ -38,6 +39,7 @@ from bot.jobs.bookings import Caps
 from bot.jobs.intake import Intake
 from bot.jobs.ledger import Ledger
 from bot.jobs.order import Order, Outcome, State
+from bot.jobs.quarantine import Quarantine
 from bot.jobs.steps import Steps
 from bot.jobs.table import JobTable
 from bot.media.cache import ClipCache
@@ -156,6 +158,8 @@ async def world(database: Database, where: Where) -> World:
     await _index(made)
     if where.url is None:
         shutil.copy(where.file, where.directory / "kibitz.db.0001.20261125T000000000000Z.copy")
+    condemned = insert(QuarantineRow).values(sha256="nobody's", until=NOON + minutes(9))
+    await database.write(lambda session: session.execute(condemned))
     rules = HouseRules(database)
     await rules.block(BlockKind.PERSON, CHANNEL)
     await rules.pause("The house is being painted.")
@@ -200,6 +204,7 @@ async def _tell(world: World, told: Told) -> None:
     await Steps(world.database).put(waits.job_id, f"key {told.queued}", f"{told.queued}".encode())
     account = Account(job_id=waits.job_id, person_id=told.person, server_id=key.server_id)
     await Ledger(world.database, Caps(), clock=lambda: NOON).reserve(account, role="chat", model="m", usd=0.1)
+    await Quarantine(world.database, clock=lambda: NOON).check(waits.job_id, f"{told.queued}")
     jobs = JobTable(world.database)
     await jobs.put(Order(ask=waits, place=PlaceSettings()))
     begun = await jobs.claim("a worker", lease_seconds=60)

@@ -93,8 +93,10 @@ NAMED = {
     "steps": "what models gave so far",
     "jobs": "what models gave so far",
     "posts": "what was posted",
+    "opened_files": "which files were opened",
     "spending": "cost together",
     "bookings": None,  # of calls, of which none says whose it was
+    "quarantine": None,  # of files, of which none says whose it was
     "blocks": "you are blocked",
     "standing": None,  # of the bot
     "place_settings": None,  # of places, not of people

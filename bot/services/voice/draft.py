@@ -36,7 +36,8 @@ from bot.pipeline.looking import Looking
 from bot.pipeline.receiving import receive
 from bot.pipeline.together import together
 from bot.pipeline.tools import Toolbox
-from bot.services.clips import Again, Clip
+from bot.services.again import Again
+from bot.services.clips import Clip
 from bot.services.voice.means import CLIP_SECONDS, Means, Part
 from bot.services.voice.scene import Scene
 from bot.services.voice.voicing import Voicing

@@ -16,7 +16,8 @@ from bot.domain.timeline import Notice
 from bot.pipeline.crew import Crew
 from bot.pipeline.run import Run
 from bot.providers.base import StreamingTranscriber
-from bot.services.clips import Again, Clip
+from bot.services.again import Again
+from bot.services.clips import Clip
 
 
 class Remembers(Protocol):

@@ -112,6 +112,13 @@ class VoiceService:
         for session in self.sessions:
             session.consent(person_id, is_given=is_given)
 
+    def hush(self, which: Callable[[int], bool]) -> None:
+        """These are not heard any more in calls they are in, nor answered."""
+        for session in self.sessions:
+            status = session.status()
+            for person_id in filter(which, (*status.heard, *status.unheard)):
+                session.consent(person_id, is_given=False)
+
     async def forget_person(self, person_id: int) -> None:
         """Nothing of theirs is left here, or on its way into the memory, when it returns."""
         for session in self.sessions:

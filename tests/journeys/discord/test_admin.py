@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import discord as library
 import pytest
 
+from bot.config.access import AccessSettings
 from bot.database.where import Where
 from bot.discord_io.client import KibitzClient
 from tests.journeys.discord.conftest import StartBot, is_kept
 from tests.journeys.discord.eyes import bill, notes, words
+from tests.journeys.discord.held import held
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, Person
 from tests.simulator.openai_server import OpenAIEmulator
 
@@ -87,6 +90,58 @@ async def test_whoever_is_blocked_is_refused_at_once_and_keeps_their_rights(
     assert await said(olga, "admin unblock", general, person=anna) == f"No longer blocked: {anna.id}"
     assert not (await answered(anna, general, discord)).startswith("⚠️")
     assert (await said(olga, "admin block", general, person=olga)).startswith("⚠️ That person runs this bot")
+
+
+@pytest.mark.usefixtures("bot")
+async def test_old_buttons_of_whoever_is_blocked_only_end_what_is_theirs(
+    olga: Person, club: Guild, general: Channel, discord: DiscordServer, cloud: OpenAIEmulator, snap: Path
+) -> None:
+    otto = club.member("Otto", roles=[club.role("staff", permissions=["manage_guild"])])
+    answer = await discord.bot.reply(await otto.post("@bot what colour?", snap, to=general))
+    panel = await (await otto.slash("settings", where="channel", to=general)).reply()
+    form = await otto.press(panel, "Voice…")
+    paid, holds = bill(cloud), panel.content
+    await said(olga, "admin block", general, person=otto)
+    for button in ("Ask more", "Transcript", "Frames", "Speak"):
+        assert words(await (await otto.press(answer, button)).reply()) == KEPT_OUT
+    for button in ("News here", "Back to the defaults"):
+        assert words(await (await otto.press(panel, button)).reply()) == KEPT_OUT
+    assert form.modal is not None
+    assert words(await (await otto.submit(form, {form.modal.inputs[0].label: "alto"})).reply()) == KEPT_OUT
+    assert (panel.content, bill(cloud)) == (holds, paid)
+    await otto.press(answer, "Delete")
+    await discord.bot.until(lambda: answer.deleted, what="the answer to be deleted")
+
+
+@pytest.mark.parametrize("way", ["blocked", "no longer among those who may"])
+async def test_what_goes_on_for_whoever_is_kept_out_from_now_on_ends(
+    way: str,
+    start: StartBot,
+    olga: Person,
+    anna: Person,
+    ben: Person,
+    club: Guild,
+    general: Channel,
+    discord: DiscordServer,
+    cloud: OpenAIEmulator,
+) -> None:
+    """What is worked on and what waits; that of others goes on."""
+    async with start(JOBS__MAX_RUNNING=2) as bot:
+        with held(cloud, "answer") as mind:
+            running = [await one.post("@bot one?", to=club.channel("one")) for one in (anna, ben)]
+            await discord.bot.until(lambda: mind.begun["answer"] == 2)
+            waiting = [await one.post("@bot two?", to=club.channel("two")) for one in (anna, ben)]
+            await discord.bot.until(lambda: all(discord.bot.replies(asked) for asked in waiting))
+            if way == "blocked":
+                await said(olga, "admin block", general, person=anna)
+            else:
+                bot.house.gate.apply(AccessSettings(allowed_person_ids=(ben.id,)))
+                await said(olga, "admin reload", general)
+            for asked in (running[0], waiting[0]):
+                assert words(await discord.bot.reply(asked)) == "Stopped. Nothing more is spent on this."
+            assert {ask.asker_id for ask in bot.house.desk.in_flight()} == {ben.id}
+        for asked in (running[1], waiting[1]):
+            assert words(await discord.bot.reply(asked)) == "It is green."
 
 
 async def test_servers_that_are_not_named_are_left(start: StartBot, club: Guild, discord: DiscordServer) -> None:
@@ -237,3 +292,20 @@ async def test_no_command_that_changes_anything_is_left_to_discord_alone(
             assert answer.ephemeral_for is anna
     assert await said(anna, "admin status", general) == ONLY_OPERATOR
     assert MANAGERS in await said(anna, "settings", general)
+
+
+ASKING_THE_GATE = {"JobButton", "_More", "_Question", "_Panel", "_VoiceForm", "_Consent", "HearButton"}
+"""Buttons and forms for everybody, closed to whoever is kept out when they are pressed, but for what ends one's own."""
+
+NOT_ASKING = {"_Confirmation": "what it confirms asks, unless it takes back", "_Message": "the operator's"}
+
+
+@pytest.mark.usefixtures("bot")
+async def test_of_every_button_and_form_it_is_known_who_may_use_it() -> None:
+    def named(kind: type[Any]) -> set[str]:
+        below = kind.__subclasses__()
+        ours = {one.__name__ for one in below if one.__module__.split(".")[0] in {"bot", "cogs"}}
+        return ours.union(*map(named, below))
+
+    found = named(library.ui.View) | named(library.ui.Modal) | named(library.ui.DynamicItem)
+    assert found == ASKING_THE_GATE | NOT_ASKING.keys(), "say of a new one whether it asks the gate"

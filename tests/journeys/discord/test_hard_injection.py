@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.discord_io.tool_consent import DECIDED_WITHIN_SECONDS
+from bot.domain.standing import BlockKind
 from tests import clips
 from tests.injection.cases import Attack, Channel, Way, cases
 from tests.injection.harm import harms, live, seen
@@ -217,7 +218,7 @@ async def test_a_tool_with_an_effect_waits_for_the_person_who_asked(
         assert found is not None
         return found
 
-    async with start(PLUGINS__ENABLED="mailer", PLUGINS__DIRECTORY=folder):
+    async with start(PLUGINS__ENABLED="mailer", PLUGINS__DIRECTORY=folder) as bot:
         asking = await offered("red", "eve@evil.example")
         assert labels(asking) == ["Do it", "Leave it"]
         assert "eve@evil.example" in seen(asking.content)
@@ -238,4 +239,10 @@ async def test_a_tool_with_an_effect_waits_for_the_person_who_asked(
         await anna.press(asking, "Do it")
         await discord.bot.until(lambda: "It may or may not have been done" in asking.content, timeout=PATIENT)
         assert sent.read_text().count("nobody") == 1
+
+        asking = await offered("yellow", "late@home.example")
+        await bot.house.gate.block(BlockKind.PERSON, anna.id)
+        told = await (await anna.press(asking, "Do it")).reply()
+        assert "You cannot use this bot." in told.content
+        assert "late@home.example" not in sent.read_text()
     assert DECIDED_WITHIN_SECONDS < 3600

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.discord_io.client import KibitzClient
+from bot.discord_io.silenced import SILENT_SECONDS
+from bot.tally import Figure, hearing
 from tests.journeys.discord.conftest import StartBot
 from tests.journeys.discord.held import held
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, Person, VoiceMessage
@@ -16,6 +18,8 @@ pytestmark = pytest.mark.usefixtures("known_clips")
 HARMLESS = ("embed_links", "attach_files", "read_message_history", "add_reactions", "send_voice_messages")
 EVERY = ("view_channel", "send_messages", "send_messages_in_threads", *HARMLESS)
 ANSWER = "It is green."
+REFUSED = b'{"message": "Missing Permissions", "code": 50013}'
+INVALID = {Figure.INVALID_REQUESTS}
 LONG_ANSWER = "\n\n".join(f"Paragraph {number}: " + "green and blue in turn. " * 30 for number in range(15))
 
 
@@ -152,12 +156,50 @@ async def test_what_discord_refuses_unexpectedly_leaves_a_sign_too(
     discord: DiscordServer, bot: KibitzClient, general: Channel, anna: Person, refused: Counter[int]
 ) -> None:
     """As when the permissions that are known are not those that count."""
-    refused[403] = 2
-    body = b'{"message": "Missing Permissions", "code": 50013}'
-    discord.fail(f"POST /channels/{general.id}/messages", status=403, times=2, body=body)
+    refused[403] = 1
+    discord.fail(f"POST /channels/{general.id}/messages", status=403, times=9, body=REFUSED)
     asked = await anna.post("@bot what colour?", to=general)
     await discord.bot.until(lambda: asked.reactions, what="a sign")
     assert asked.reactions == {"❌": ("Kibitz",)}
+
+
+@pytest.mark.parametrize("until", ["ten minutes later", "the permissions change"])
+async def test_where_discord_refuses_nothing_more_is_tried_for_a_while(
+    until: str,
+    bot: KibitzClient,
+    discord: DiscordServer,
+    cloud: OpenAIEmulator,
+    club: Guild,
+    general: Channel,
+    anna: Person,
+    refused: Counter[int],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Neither an answer nor a sign nor typing, and nothing is worked on; commands and other channels are as ever."""
+    refused[403] = 1
+    heard: Counter[str] = Counter()
+    discord.fail(f"POST /channels/{general.id}/messages", status=403, times=9, body=REFUSED)
+    with hearing(lambda figure, value, label: heard.update({label: int(value)}) if figure in INVALID else None):
+        asked = await anna.post("@bot what colour?", to=general)
+        await discord.bot.until(lambda: asked.reactions, what="a sign")
+        assert heard == {"403": 1}
+        await discord.bot.until(lambda: not bot.house.desk.in_flight(), what="the question to end")
+        before = len(discord.requests)
+        unanswered = [await anna.post(f"@bot and {number}?", to=general) for number in range(3)]
+        assert (await (await anna.slash("ask", question="Who are you?", to=general)).reply()).content == ANSWER
+        elsewhere = await anna.post("@bot and here?", to=club.channel("elsewhere"))
+        assert (await discord.bot.reply(elsewhere)).content == ANSWER
+        there = [one for one in discord.requests[before:] if f"/channels/{general.id}/" in one.route]
+        assert [one.method for one in there if one.method != "GET"] == []
+        assert not any(discord.bot.replies(one) or one.reactions for one in unanswered)
+        assert (len(cloud.answers), heard) == (2, {"403": 1})
+        assert [caplog.text.count(line) for line in ("Discord refuses", "not delivered")] == [1, 1]
+        discord.heal()
+        if until == "ten minutes later":
+            discord.clock.advance(SILENT_SECONDS)
+        else:
+            general.deny_bot("attach_files")
+        assert (await discord.bot.reply(await anna.post("@bot and now?", to=general))).content == ANSWER
 
 
 @pytest.mark.usefixtures("bot")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.discord.conftest import StartBot
+from tests.journeys.discord.conftest import MakeClip, StartBot
 from tests.journeys.discord.held import held
 from tests.journeys.discord.outside import started
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, Interaction, Message, Person, VoiceMessage
@@ -306,31 +306,39 @@ class TestSignals:
         assert asked.messages[0].files[0].bytes.decode().startswith("Second part.")
         assert len(cloud.answers) == 1
 
-    async def test_after_three_crashes_it_gives_up_with_a_word(
+    async def test_after_three_crashes_it_gives_up_and_opens_the_file_for_nobody(
         self,
         settings: dict[str, str],
         discord: DiscordServer,
         cloud: OpenAIEmulator,
         general: Channel,
         anna: Person,
+        ben: Person,
+        clip: MakeClip,
+        snap: Path,
         tmp_path: Path,
     ) -> None:
-        with held(cloud, "answer") as mind:
+        poison = clip("red")
+        with held(cloud, "look") as mind:
             for crash in range(1, 4):
                 async with started(tmp_path, settings) as process:
                     await discord.bot.online(timeout=60)
                     if crash == 1:
-                        asked = await anna.post("@bot hello?", to=general)
-                    await discord.bot.until(lambda crash=crash: mind.begun["answer"] == crash, timeout=60)
+                        asked = await anna.post("@bot what colour?", poison, to=general)
+                    await discord.bot.until(lambda crash=crash: mind.begun["look"] == crash, timeout=60)
                     process.send(signal.SIGKILL)
                     await process.end()
                     await discord.bot.until(lambda: not discord.bot.is_online)
             async with started(tmp_path, settings):
                 word = await discord.bot.reply(asked, timeout=60)
                 assert "I was interrupted at this several times. Ask again, or try a shorter clip." in word.content
-            assert mind.begun["answer"] == 3
-        async with started(tmp_path, settings):
-            await discord.bot.online(timeout=60)
-            again = await anna.post("@bot hello?", to=general)
-            assert (await discord.bot.reply(again)).content == ANSWER
-        assert len(discord.bot.messages(general)) == 2
+                paid = len(cloud.requests)
+                his = await ben.slash("ask", question="what colour?", clip=poison, to=general)
+                refusal = await discord.bot.reply(his)
+                assert "so I do not open it for a day. Send another one." in refusal.content
+                assert len(cloud.requests) == paid
+                mind.let_go()
+                other = await ben.post("@bot what colour?", snap, to=general)
+                assert (await discord.bot.reply(other)).content.startswith(ANSWER)
+            assert mind.begun["look"] == 4
+        assert len(discord.bot.messages(general)) == 3

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.journeys.discord.conftest import StartBot
 from tests.journeys.discord.held import held
 from tests.simulator.discord_server import Channel, DiscordServer, Guild, Interaction, Message, Person
 from tests.simulator.openai_server import HonestMind, OpenAIEmulator
+from tests.simulator.openai_server.faults import insufficient_quota
 
 ANSWER = "It is green."
 EDIT, CREATE = "PATCH /channels/", "POST /channels/{}/messages"
@@ -176,7 +178,7 @@ class TestRefusals:
 
 
 class TestSilence:
-    """Discord takes nothing just when an answer is there: it is kept, and told when it does."""
+    """Discord takes nothing just when there is something to say: it is kept, and told when it does."""
 
     @pytest.fixture(autouse=True)
     def hurry(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,6 +195,33 @@ class TestSilence:
                 discord.fail(EDIT, status=503, times=20)
             await answered_once(discord, asked)
         assert len(cloud.answers) == 1
+
+    @pytest.mark.parametrize("is_restarted", [False, True])
+    async def test_what_went_wrong_waits_until_discord_takes_it(
+        self,
+        is_restarted: bool,
+        start: StartBot,
+        discord: DiscordServer,
+        cloud: OpenAIEmulator,
+        general: Channel,
+        anna: Person,
+        snap: Path,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        cloud.fail("answers", insufficient_quota(), always=True)
+        async with AsyncExitStack() as bots:
+            await bots.enter_async_context(start())
+            with held(cloud, "look") as mind:
+                asked = await anna.post("@bot what colour?", snap, to=general)
+                await discord.bot.until(lambda: mind.begun["look"] and discord.bot.replies(asked))
+                discord.fail(EDIT, status=503, times=999)
+            await discord.bot.until(lambda: "could not be told" in caplog.text, what="the error to be lost")
+            if is_restarted:
+                await bots.aclose()
+                await bots.enter_async_context(start())
+            discord.heal()
+            await answered_once(discord, asked, "has no credit left in this account.")
+        assert len(cloud.captions) == 1
 
     @pytest.mark.parametrize("is_lost", [False, True])
     async def test_a_further_message_of_a_command_appears_once(

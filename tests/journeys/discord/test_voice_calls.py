@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bot.config.access import AccessSettings
 from bot.discord_io.client import KibitzClient
 from bot.domain.standing import BlockKind
 from tests.journeys.discord.calling import LISTENING, agrees, answer, come, notice_in, notices_in
@@ -154,6 +155,24 @@ class TestHearing:
         assert await agrees(ben, notice) == refused
         assert (await agrees(ben, notice, "Do not hear me")).startswith("I do not hear you.")
         assert f"I hear: {ben.mention}" not in await answer(anna, "voice status", lounge)
+
+    async def test_ends_for_whoever_is_kept_out_meanwhile(
+        self, discord: DiscordServer, kibitz: KibitzClient, lounge: Channel, anna: Person, ben: Person, otto: Person
+    ) -> None:
+        """Also when they could not be heard just then, as Ben, who is deafened."""
+        for person in (ben, otto):
+            await person.join_voice(lounge)
+        _, notice = await come(discord, anna, lounge)
+        for person in (anna, ben, otto):
+            await agrees(person, notice)
+        await ben.deafen()
+        await discord.bot.until(lambda: otto.mention in notice.content and ben.mention not in notice.content)
+        kibitz.house.gate.apply(AccessSettings(allowed_person_ids=(anna.id,)))
+        await kibitz.house.keeper.follow()
+        await discord.bot.until(lambda: notice.content.endswith(f"👂 I hear: {anna.mention}"))
+        await ben.deafen(False)
+        await anna.deafen()
+        await discord.bot.until(lambda: notice.content.endswith(NOBODY))
 
     async def test_ends_for_now_when_asked(self, discord: DiscordServer, lounge: Channel, anna: Person) -> None:
         _, notice = await come(discord, anna, lounge)

@@ -207,8 +207,18 @@ class DiscordServer:
     @property
     def refusals(self) -> Counter[int]:
         """How many requests to the API got 401, 403 and 429: what an address is banned for at 10,000 in 10 minutes."""
+        return Counter(request.status for request in self._refused)
+
+    @property
+    def most_refused(self) -> int:
+        """The most of them within ten minutes."""
+        times = [request.at_seconds for request in self._refused]
+        return max((sum(at <= other < at + 600 for other in times) for at in times), default=0)
+
+    @property
+    def _refused(self) -> list[Request]:
         asked = (request for request in self.requests if request.template != "cdn")
-        return Counter(request.status for request in asked if request.status in {401, 403, 429})
+        return [request for request in asked if request.status in {401, 403, 429}]
 
     @property
     def syncs(self) -> list[Sync]:
