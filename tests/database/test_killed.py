@@ -11,7 +11,7 @@ from typing import Any
 
 from bot.database.where import Where
 
-DEATHS = int(os.environ.get("KIBITZ_DEATHS", "10"))
+DEATHS = int(os.environ.get("KIBITZ_DEATHS", "8"))
 
 
 def outcome(where: Where, kind: str, count: int) -> dict[str, Any]:

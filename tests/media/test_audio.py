@@ -274,7 +274,7 @@ sounds = st.lists(
 ).map(lambda parts: np.concatenate([noise(*part, seed=place) for place, part in enumerate(parts)]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(samples=sounds, portions=st.lists(st.integers(1, 200_000), min_size=1, max_size=4))
 def test_nothing_is_lost_nothing_is_doubled(samples: Samples, portions: list[int]):
     items = cut_samples(samples, portions)

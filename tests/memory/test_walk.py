@@ -48,6 +48,7 @@ from bot.memory.house_rules import HouseRules
 from bot.memory.store import Memory
 from bot.memory.words import search_words
 from bot.services.forget import ForgetService
+from tests.databases import POSTGRESQL, SQLITE
 
 from ..database.material import CHANNEL, HERE, NOON, SERVER, ask, message, minutes, source, turn
 from .canaries import Canary, canaries, files, tables
@@ -436,7 +437,11 @@ async def test_every_table_is_filled(world: World) -> None:
         assert [canary for canary in everywhere if not canary.is_in(on_disk)] == []
 
 
-@pytest.mark.parametrize("forget", KINDS)
+@pytest.mark.parametrize(
+    ("where", "forget"),
+    [(SQLITE, kind) for kind in KINDS] + [(POSTGRESQL, kind) for kind in (person, server, clip, answer, fact)],
+    indirect=["where"],
+)
 async def test_what_is_forgotten_stands_nowhere_and_nothing_else_goes(world: World, forget: Forgetting) -> None:
     gone = await forget(world)
     await world.service.aclose()

@@ -195,7 +195,7 @@ class Floors(RuleBasedStateMachine):
         assert not self.has_answer
 
 
-Floors.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Floors.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestFloors = Floors.TestCase
 
 

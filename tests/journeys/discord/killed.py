@@ -18,7 +18,7 @@ from tests import clips
 from tests.simulator.discord_server import Channel, DiscordServer, Interaction, Message, Person
 from tests.simulator.openai_server import ChatCall, OpenAIEmulator
 
-KILLS = int(os.environ.get("KIBITZ_KILLS", "2"))
+KILLS = int(os.environ.get("KIBITZ_KILLS", "1"))
 SEED = int(os.environ.get("KIBITZ_SEED", "20261130"))
 KINDS = ("mention with a clip", "spoken command", "private command", "mention", "direct message with a clip")
 SETTINGS = {

@@ -22,7 +22,7 @@ from tests.simulator.running import environment, running_bot
 
 _WORKERS = 2
 _LEASE_SECONDS = 4
-_ROUNDS_UNDISTURBED = 3
+_ROUNDS_UNDISTURBED = 2
 _READY = "Working on up to"
 
 

@@ -85,10 +85,10 @@ async def test_workers_come_and_go_and_nothing_is_seen_of_it(
         with held(cloud, "answer") as mind:
             other = await anna.post("@bot hello?", to=general)
             await discord.bot.until(lambda: mind.begun["answer"] == 1, timeout=60)
-            paid = len(cloud.requests)
+            paid = len(cloud.chats)
             await anna.press(await shown(discord, other), "Cancel")
             assert (await discord.bot.reply(other, timeout=60)).content == STOPPED
-        assert len(cloud.requests) == paid
+        assert len(cloud.chats) == paid
         second.send(signal.SIGTERM)
         assert await second.end() == 0
         assert "Traceback" not in second.errors

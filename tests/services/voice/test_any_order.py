@@ -41,7 +41,7 @@ def scripts(draw: st.DrawFn) -> list[Speech]:
     return speeches
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     script=scripts(),
     token=st.sampled_from((0.1, 0.3, 1.5)),
