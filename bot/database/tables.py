@@ -312,7 +312,7 @@ class PostRow(Base):
 
 
 class OpenedFileRow(Base):
-    """A file, by its digest, that was opened so many times for an unfinished job; goes with the job."""
+    """A file, by its digest, that was opened at the first so many attempts at an unfinished job; goes with the job."""
 
     __tablename__ = "opened_files"
 

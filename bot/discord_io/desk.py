@@ -21,11 +21,12 @@ from bot.discord_io.quotes import Quotes
 from bot.discord_io.sealed import Seal
 from bot.discord_io.servers import is_ours
 from bot.discord_io.surface import InteractionSurface, RestoredSurface, Surface
-from bot.discord_io.telling import unforeseen
+from bot.discord_io.telling import said_of, unforeseen
+from bot.discord_io.unsaid import Unsaid
 from bot.domain.ask import Ask
 from bot.domain.clock import clock_time
 from bot.domain.conversation import MessageRef, PlaceSettings
-from bot.domain.errors import BotError, DeliveryError, MemoryFault, QuotaError
+from bot.domain.errors import BotError, DeliveryError, MemoryFault
 from bot.domain.money import Account, paying
 from bot.domain.quote import Consent
 from bot.domain.sentence import sentence
@@ -45,7 +46,6 @@ log = logging.getLogger(__name__)
 _MOST_ATTEMPTS = 3
 _STALE = timedelta(hours=1)
 _DOWN = "discord_down"
-_DELIVERED_WITHIN = timedelta(minutes=15)  # while Discord does not answer
 _LAST_WORD_SECONDS = 4.0
 _DELETIONS_KEPT = 500
 _OVERDUE_SECONDS = 60.0
@@ -100,6 +100,7 @@ class Desk:
         self._quotes = Quotes()
         self._jobs: dict[str, _Job] = {}
         self._turns: dict[str, float] = {}
+        self._unsaid = Unsaid()
         self._unnoted: set[str] = set()  # they are over, which could not be written down
         self._deleted: deque[MessageRef] = deque(maxlen=_DELETIONS_KEPT)
         self._is_closing = False
@@ -209,6 +210,7 @@ class Desk:
         ours = set(self._jobs)
         unfinished = [one for one in await self._intake.unfinished() if self._is_ours(client, one)]
         ours |= self._jobs.keys() | self._unnoted
+        self._unsaid.keep({one.ask.job_id for one in unfinished})
         left = [one for one in unfinished if one.ask.job_id not in ours]
         for accepted in left:
             channel = client.get_channel(accepted.ask.key.channel_id)
@@ -256,44 +258,55 @@ class Desk:
 
     async def _serve(self, job: _Job, surface: Surface, place: PlaceSettings) -> None:
         """All that may happen to a question ends here, with a word to the person."""
-        ask, words = job.ask, catalogue(job.ask.locale)
         try:
+            waits = await self._answer(job, surface, catalogue(job.ask.locale), place)
+        except asyncio.CancelledError:
+            await self._last_word(job, surface, catalogue(job.ask.locale))
+            raise
+        finally:
+            for work in job.afterwards:
+                await self._after(job.ask, work)
+        if waits:
+            await self._hand_back(job)  # to be gone on with, see `resume`
+        else:
+            await self._finished(job.ask.job_id)
+
+    async def _answer(self, job: _Job, surface: Surface, words: Catalogue, place: PlaceSettings) -> bool:
+        """What came of it, or why nothing did, where it was asked; True: that could not be said, and can be later."""
+        ask = job.ask
+        try:
+            self._unsaid.check(ask.job_id)
             done = await self._work(job, surface, words, place)
             while done.quote is not None:
                 consent = await self._quotes.agreed(job.ask, done.quote, surface, words)
                 job.ask = replace(job.ask, consent=consent)
                 done = await self._work(job, surface, words, place)
             await hand_over(job.ask, done, surface, place, works=self._works, memory=self._memory, notes=job.notes)
-        except asyncio.CancelledError:
-            await self._last_word(job, surface, words)
-            raise
         except DeliveryError as error:
             log.warning("job %s: not delivered: %s", ask.job_id, error.code)
-            waits = self._waits(job, error) or self._waits(job, await self._tell(surface, error))
+            return self._waits(job, error) or self._waits(job, await self._tell(surface, error))
         except BotError as error:
             log.info("job %s: %s", ask.job_id, error.code)
-            waits = self._waits(job, await self._tell(surface, error))
+            return self._waits(job, await self._tell(surface, error), error)
         except Exception:
             log.exception("job %s failed", ask.job_id)
-            waits = self._waits(job, await self._tell(surface, unforeseen()))
-        else:
-            waits = False
-        finally:
-            for work in job.afterwards:
-                await self._after(ask, work)
-        if waits:
-            await self._intake.handed_back(ask.job_id)  # to be gone on with, see `resume`
-        else:
-            await self._finished(ask.job_id)
+            return self._waits(job, await self._tell(surface, unforeseen()), unforeseen())
+        return False
 
-    def _waits(self, job: _Job, lost: DeliveryError | None) -> bool:
-        """Whether what could not be said can be said later: Discord does not answer just now."""
+    async def _hand_back(self, job: _Job) -> None:
+        """The attempt, if one was counted, was none."""
+        if job.is_begun:
+            await self._intake.handed_back(job.ask.job_id)
+
+    def _waits(self, job: _Job, lost: DeliveryError | None, error: BotError | None = None) -> bool:
+        """Whether what could not be said, an answer or an `error`, can be said later: Discord does not answer now."""
         if lost is None or lost.code != _DOWN or job.is_withdrawn or job.afterwards:
             return False
-        return datetime.now(UTC) - job.ask.asked_at < _DELIVERED_WITHIN
+        return self._unsaid.lose(job.ask.job_id, error)
 
     async def _finished(self, job_id: str) -> None:
         """Where that cannot be noted now it is tried again, and the job is not gone on with meanwhile."""
+        self._unsaid.drop(job_id)
         try:
             await self._intake.finished(job_id)
         except MemoryFault as fault:
@@ -335,9 +348,9 @@ class Desk:
             began = self._turns[ask.job_id] = time.monotonic()
             tell(Figure.QUEUE_WAIT_SECONDS, began - came)
             if not job.is_begun:
+                job.is_begun = True  # before, because it is counted even where this is cancelled
                 attempts = 0 if job.is_withdrawn else await self._intake.claimed(ask.job_id)
                 await self._check_still_wanted(ask, attempts)
-                job.is_begun = True
             account = Account(job_id=ask.job_id, person_id=ask.asker_id, server_id=ask.key.server_id)
             try:
                 async with asyncio.timeout(self._settings.max_seconds):
@@ -365,7 +378,7 @@ class Desk:
                     await self._finished(job.ask.job_id)
                     await surface.finish(words("Stopped. Nothing more is spent on this."))
                 else:
-                    await self._intake.handed_back(job.ask.job_id)
+                    await self._hand_back(job)
                     shown = await surface.show(words("I am being restarted and will go on with this in a moment."))
                     await self._intake.showed(job.ask.job_id, shown)
         except (TimeoutError, BotError) as error:
@@ -374,12 +387,8 @@ class Desk:
     async def _tell(self, surface: Surface, error: BotError) -> DeliveryError | None:
         """What kept it from being said."""
         tell(Figure.REFUSALS, label=error.code)
-        said = error.public
-        if isinstance(error, QuotaError) and error.resets_at is not None:
-            at = f"<t:{int(error.resets_at.timestamp())}:R>"
-            said = sentence("{what} The limit ends {at}.", what=error.public, at=at)
         try:
-            await surface.fail(said)
+            await surface.fail(said_of(error))
         except DeliveryError as lost:
             log.warning("an error could not be told: %s", lost.code)
             return lost

@@ -27,7 +27,7 @@ _LEFT_FOR_THE_END = 1
 _CURSOR = " ▌"
 _BEGINNING = (Stage.FETCH, Stage.PROBE)
 _THINKING = (Stage.FUSION, Stage.ANSWER)
-_FOR_GOOD = ("discord_gone", "discord_missing_permission")
+_FOR_GOOD = ("discord_gone", "discord_missing_permission", "discord_refused")
 
 
 class JobMessage:

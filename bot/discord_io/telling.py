@@ -10,7 +10,8 @@ import discord
 
 from bot.discord_io.posting import NO_MENTIONS
 from bot.discord_io.safe_text import plain
-from bot.domain.errors import BotError
+from bot.domain.errors import BotError, QuotaError
+from bot.domain.sentence import sentence
 from bot.locales import catalogue
 from bot.tally import Figure
 from bot.tally import tell as count
@@ -21,6 +22,14 @@ log = logging.getLogger(__name__)
 def unforeseen() -> BotError:
     """What people are told when the cause is nobody's business but the log's."""
     return BotError("unforeseen", "Something went wrong here. Ask again; if it stays so, tell whoever runs this bot.")
+
+
+def said_of(error: BotError) -> str:
+    """What people are told of it, with the time from which on it is different, where that is known."""
+    if not isinstance(error, QuotaError) or error.resets_at is None:
+        return error.public
+    at = f"<t:{int(error.resets_at.timestamp())}:R>"
+    return sentence("{what} The limit ends {at}.", what=error.public, at=at)
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ TOO_LARGE = frozenset({40005, 50045})
 NO_PERMISSION = frozenset({50001, 50013, 160002})
 _GONE = frozenset({10003, UNKNOWN_MESSAGE, 10015, 10062, 50027, 50083})
 _CANNOT_WRITE_TO_PERSON = frozenset({50007, 50278})
+_WORDS_REFUSED = frozenset({20009, 200000, 200001, 240000})  # by AutoMod and other filters
 _AT_LEAST = discord.Permissions(view_channel=True, send_messages=True)
 _LIBRARY = (discord.DiscordException, aiohttp.ClientError, OSError)
 
@@ -53,7 +54,7 @@ def _translated(error: Exception, where: object) -> DeliveryError:
         return DeliveryError("discord_gone", "The place for this answer is no longer there. Ask again.")
     if error.code in TOO_LARGE or error.status == 413:
         return DeliveryError("discord_too_large", "This is larger than Discord takes here. Ask for less at once.")
-    if error.status == 403:
+    if error.status == 403 and error.code not in _WORDS_REFUSED:
         return missing_permission(where)
     log.warning("Discord refused a message: status %d, code %d", error.status, error.code)
     return _refused()

@@ -1,6 +1,6 @@
 """Who pays, how much may be spent, and what has been spent."""
 
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -34,6 +34,23 @@ def paying(account: Account) -> Generator[None]:
         yield
     finally:
         PAYING.reset(before)
+
+
+Book = Callable[[], Awaitable[None]]
+"""Books what a call cost. Raises nothing."""
+
+UNBOOKED: ContextVar[list[Book] | None] = ContextVar("unbooked", default=None)
+"""Where calls that begin in this context leave what books them; None: they are booked when they end."""
+
+
+@contextmanager
+def booked_later(unbooked: list[Book]) -> Generator[None]:
+    """What calls that begin in this block cost is left to whoever first keeps what they gave."""
+    before = UNBOOKED.set(unbooked)
+    try:
+        yield
+    finally:
+        UNBOOKED.reset(before)
 
 
 class CapKind(StrEnum):

@@ -15,7 +15,7 @@ from bot.database.unfinished import drop
 from bot.domain.ask import Ask
 from bot.domain.clock import utc_now
 from bot.domain.conversation import MessageRef
-from bot.jobs.quarantine import condemn
+from bot.jobs.quarantine import condemn, took_back
 
 _log = logging.getLogger(__name__)
 
@@ -80,8 +80,14 @@ class Intake:
     async def handed_back(self, job_id: str) -> None:
         """The attempt was none: it was broken off by ourselves."""
         counts = (AskRow.job_id == job_id, AskRow.attempts > 0)
-        statement = update(AskRow).where(*counts).values(attempts=AskRow.attempts - 1)
-        await self._database.write(lambda session: session.execute(statement))
+        statement = update(AskRow).where(*counts).values(attempts=AskRow.attempts - 1).returning(AskRow.attempts)
+
+        async def work(session: AsyncSession) -> None:
+            attempts = await session.scalar(statement)
+            if attempts is not None and await session.get(JobRow, job_id) is None:
+                await took_back(session, job_id, attempts)
+
+        await self._database.write(work)
 
     async def gave_up(self, job_id: str) -> None:
         """Processes died as often as may be while they worked on it; not so where workers do that, who have a table."""

@@ -4,11 +4,11 @@ import logging
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.database.engine import Database
-from bot.database.tables import AskRow, OpenedFileRow, QuarantineRow
+from bot.database.tables import AskRow, JobRow, OpenedFileRow, QuarantineRow
 from bot.domain.clock import utc_now
 from bot.domain.errors import MediaError
 from bot.jobs.order import MOST_ATTEMPTS
@@ -44,13 +44,29 @@ async def condemn(session: AsyncSession, jobs: Collection[str], now: datetime) -
         await session.merge(QuarantineRow(sha256=sha256, until=now + _LASTS))
 
 
+async def took_back(session: AsyncSession, job_id: str, attempts: int) -> None:
+    """Only so many attempts at a job count: what was opened at a later one was not opened then."""
+    later = (OpenedFileRow.job_id == job_id) & (OpenedFileRow.times > attempts)
+    await session.execute(update(OpenedFileRow).where(later).values(times=attempts))
+
+
+async def acquit(session: AsyncSession, jobs: Collection[str]) -> None:
+    """An attempt at these ended, and its process lives: whatever comes, it was not at each attempt that one died."""
+    await session.execute(delete(OpenedFileRow).where(OpenedFileRow.job_id.in_(jobs)))
+
+
 async def _admits(session: AsyncSession, job_id: str, sha256: str, now: datetime) -> bool:
     await session.execute(delete(QuarantineRow).where(QuarantineRow.until <= now))
     if await session.get(QuarantineRow, sha256) is not None:
         return False
-    is_wanted = await session.scalar(select(AskRow.job_id).where(AskRow.job_id == job_id, AskRow.ask.is_not(None)))
-    if is_wanted is not None:
-        before = await session.get(OpenedFileRow, (job_id, sha256))
-        times = 1 if before is None else before.times + 1
-        await session.merge(OpenedFileRow(job_id=job_id, sha256=sha256, times=times))
+    attempt = await session.scalar(
+        select(func.coalesce(JobRow.attempts, AskRow.attempts))
+        .select_from(AskRow)
+        .outerjoin(JobRow, JobRow.job_id == AskRow.job_id)
+        .where(AskRow.job_id == job_id, AskRow.ask.is_not(None))
+    )
+    if attempt:
+        before = await session.get(OpenedFileRow, (job_id, sha256), with_for_update=True)
+        if attempt == 1 + (0 if before is None else before.times):  # at each attempt until now, once at this one
+            await session.merge(OpenedFileRow(job_id=job_id, sha256=sha256, times=attempt))
     return True

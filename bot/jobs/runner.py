@@ -81,6 +81,7 @@ class Runner:
         self._busy = 0
         self._freed = asyncio.Event()
         self._held: dict[str, _Held] = {}
+        self._outlived: set[str] = set()  # their leases ended before they did
         self._until = asyncio.Event()
         self._seen_at = clock()
 
@@ -139,9 +140,13 @@ class Runner:
     async def _do(self, held: _Held) -> None:
         claim = held.claim
         try:
-            await self._settle(held, await self._outcome(held))
+            is_ours = await self._settle(held, await self._outcome(held))
         except MemoryFault as fault:
             _log.warning("job %s: its end was not written, so it will be begun again: %s", claim.job_id, fault.code)
+            self._outlived.add(claim.job_id)
+        else:
+            if not is_ours:
+                self._outlived.add(claim.job_id)
         finally:
             self._held.pop(claim.job_id, None)
             self._free()
@@ -162,8 +167,8 @@ class Runner:
             _log.exception("job %s failed at attempt %d", claim.job_id, claim.attempt)
         return None
 
-    async def _settle(self, held: _Held, outcome: Outcome | None) -> None:
-        """In the table, within the lease: afterwards it is not ours to say."""
+    async def _settle(self, held: _Held, outcome: Outcome | None) -> bool:
+        """In the table, within the lease: afterwards it is not ours to say. False: it was not."""
         held.is_ending = True
         while True:
             try:
@@ -173,20 +178,21 @@ class Runner:
                     raise
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _write(self, held: _Held, outcome: Outcome | None) -> None:
-        claim, owner = held.claim, self._owner
+    async def _write(self, held: _Held, outcome: Outcome | None) -> bool:
+        claim, owner, is_ours = held.claim, self._owner, False
         if outcome is not None:
             state = State.DONE if outcome.error is None else State.FAILED
-            await self._table.end(claim, owner, state, outcome)
+            is_ours = await self._table.end(claim, owner, state, outcome)
         elif held.why is _Why.UNWANTED:
-            await self._table.end(claim, owner, State.CANCELLED, Outcome())
+            is_ours = await self._table.end(claim, owner, State.CANCELLED, Outcome())
         elif held.why is None:
             seconds = self._pause(claim.attempt)
-            await self._table.again(claim, owner, seconds=seconds)
+            is_ours = await self._table.again(claim, owner, seconds=seconds)
             await self._queue.announce([word_of(claim.job_id, claim.attempt, "/again")], delay_seconds=seconds)
         elif held.why is _Why.HANDED_BACK:
-            await self._table.again(claim, owner, seconds=0, counts=False)
+            is_ours = await self._table.again(claim, owner, seconds=0, counts=False)
             await self._queue.announce([word_of(claim.job_id, claim.attempt, "/back")])
+        return is_ours
 
     async def _report(self, claim: Claim, progress: str, text: str) -> bool:
         return await self._table.report(claim, self._owner, progress=progress, text=text)
@@ -216,6 +222,9 @@ class Runner:
             await asyncio.sleep(min(_LOOK_SECONDS, self._lease_seconds / 6))
 
     async def _look(self) -> None:
+        if outlived := set(self._outlived):
+            await self._table.outlived(outlived)
+            self._outlived -= outlived
         held = {job_id: one for job_id, one in self._held.items() if not one.is_ending}
         if not held:
             return

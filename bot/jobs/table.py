@@ -16,7 +16,7 @@ from bot.database.types import UtcTime
 from bot.domain.ask import Ask
 from bot.domain.quote import Consent
 from bot.jobs.order import FAILED_EACH_TIME, MOST_ATTEMPTS, Claim, Order, Outcome, Shown, Standing, State, word_of
-from bot.jobs.quarantine import condemn
+from bot.jobs.quarantine import acquit, condemn, took_back
 
 _log = logging.getLogger(__name__)
 
@@ -169,29 +169,32 @@ class JobTable:
 
         return await self.database.share(work)
 
-    async def again(self, claim: Claim, owner: str, *, seconds: float, counts: bool = True) -> None:
+    async def again(self, claim: Claim, owner: str, *, seconds: float, counts: bool = True) -> bool:
         """To be begun once more, not before so many seconds have passed, if it may; `counts` False: this attempt was
-        none, because the worker was told to stop."""
+        none, because the worker was told to stop. False: the job is not ours any more."""
 
-        async def work(session: AsyncSession) -> None:
-            now = await self._time(session)
-            held = _is_held(claim, owner)
-            if counts and claim.attempt >= MOST_ATTEMPTS:
-                await session.execute(update(JobRow).where(*held).values(**_dead(now), error=FAILED_EACH_TIME))
+        async def work(session: AsyncSession) -> bool:
+            now, attempts = await self._time(session), claim.attempt if counts else claim.attempt - 1
+            if attempts >= MOST_ATTEMPTS:
+                values = {**_dead(now), "error": FAILED_EACH_TIME}
             else:
-                await session.execute(
-                    update(JobRow)
-                    .where(*held)
-                    .values(
-                        **_FREE,
-                        state=State.QUEUED,
-                        attempts=claim.attempt if counts else claim.attempt - 1,
-                        run_at=now + timedelta(seconds=seconds),
-                    )
-                )
+                run_at = now + timedelta(seconds=seconds)
+                values = {**_FREE, "state": State.QUEUED, "attempts": attempts, "run_at": run_at}
+            ours = await session.scalar(
+                update(JobRow).where(*_is_held(claim, owner)).values(values).returning(JobRow.job_id)
+            )
+            if ours is not None and counts:
+                await acquit(session, [ours])
+            elif ours is not None:
+                await took_back(session, ours, attempts)
             await self._ring(session, PUT)
+            return ours is not None
 
-        await self.database.share(work)
+        return await self.database.share(work)
+
+    async def outlived(self, job_ids: Collection[str]) -> None:
+        """Their leases ended, but not because whoever worked on them died."""
+        await self.database.share(lambda session: acquit(session, job_ids))
 
     # For both, every few seconds
 

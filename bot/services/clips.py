@@ -1,6 +1,7 @@
 """Clips as people post them: fetched, understood once however many ask, and remembered by their content."""
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from typing import Protocol
 
 from bot.domain.answer import AnswerMode
 from bot.domain.conversation import ClipRef, MediaSource
-from bot.domain.errors import MediaError
+from bot.domain.errors import MediaError, MemoryFault
 from bot.domain.events import RunListener, Stage
 from bot.domain.media import Frame, MediaFile, MediaProbe
 from bot.domain.timeline import Notice, NoticeCode
@@ -33,6 +34,8 @@ from bot.services.again import Again
 from bot.services.quota import Budget, Seat, Spending
 from bot.services.recipes import Cookbook, Recipes
 from bot.services.steps import Broadcast, Steps
+
+log = logging.getLogger(__name__)
 
 _DEGRADED = frozenset(
     {NoticeCode.CAPTIONS_MISSING, NoticeCode.TRANSCRIPT_MISSING, NoticeCode.FALLBACK_USED, NoticeCode.DEGRADED}
@@ -347,16 +350,20 @@ class ClipService:
     async def _keep(
         self, source: MediaSource, sha256: str, known: Known, recipes: Recipes, before: list[object]
     ) -> None:
-        """`before` are the lapses of plugins when the work began."""
+        """`before` are the lapses of plugins when the work began. What was paid for is used even where it cannot be
+        kept."""
         if not await self._may_keep(source):
             return
         sees, hears = (now == then for now, then in zip(self._cookbook.lapses(), before, strict=True))
-        if (seen := known.seen) is not None:
-            until = _fresh_until(seen.notices, is_whole=sees)
-            await self._memory.keep_seen(sha256, recipes.seen, seen, fresh_until=until)
-        if (heard := known.heard) is not None:
-            until = _fresh_until(heard.notices, is_whole=hears)
-            await self._memory.keep_heard(sha256, recipes.heard, heard, fresh_until=until)
+        try:
+            if (seen := known.seen) is not None:
+                until = _fresh_until(seen.notices, is_whole=sees)
+                await self._memory.keep_seen(sha256, recipes.seen, seen, fresh_until=until)
+            if (heard := known.heard) is not None:
+                until = _fresh_until(heard.notices, is_whole=hears)
+                await self._memory.keep_heard(sha256, recipes.heard, heard, fresh_until=until)
+        except MemoryFault as fault:
+            log.warning("what a clip holds is not kept: %s", fault.code)
 
 
 def _recalled(run: Run, known: Known) -> Understanding:

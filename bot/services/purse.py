@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from bot.domain.answer import Usage
 from bot.domain.errors import MemoryFault
-from bot.domain.money import PAYING
+from bot.domain.money import PAYING, UNBOOKED, Book
 from bot.domain.role import Role
 from bot.jobs.bookings import Booking
 from bot.jobs.ledger import Ledger
@@ -26,7 +27,7 @@ class LedgerPurse:
 
     async def reserve(self, *, role: Role, model: str, usd: float) -> Payment:
         booking = await self._ledger.reserve(PAYING.get(), role=role.value, model=model, usd=usd)
-        return _Booked(self._ledger, booking)
+        return _Booked(self._ledger, booking, UNBOOKED.get())
 
     async def book(self, usage: Usage) -> None:
         cost_usd = usage.cost_usd
@@ -62,13 +63,20 @@ class LatePurse:
 
 class _Booked:
     """A Payment. Where the ledger cannot be written now, the booking stays open and is closed at its most later: the
-    call was made, and what it gave must not be lost for that."""
+    call was made, and what it gave must not be lost for that. `unbooked`: where what is settled waits."""
 
-    def __init__(self, ledger: Ledger, booking: Booking) -> None:
+    def __init__(self, ledger: Ledger, booking: Booking, unbooked: list[Book] | None) -> None:
         self._ledger = ledger
         self._booking = booking
+        self._unbooked = unbooked
 
     async def settle(self, usd: float | None) -> None:
+        if self._unbooked is None:
+            await self._settle(usd)
+        else:
+            self._unbooked.append(partial(self._settle, usd))
+
+    async def _settle(self, usd: float | None) -> None:
         await _later(self._ledger.settle(self._booking, usd))
 
     async def release(self) -> None:

@@ -1,11 +1,16 @@
-"""Paid calls whose results are kept until their job has ended: after a crash none of them is made again."""
+"""Paid calls whose results are kept until their job has ended: after a crash none of them is made again.
+
+What a call cost is booked after what it gave is kept. A process that dies in between leaves a call of which the ledger
+does not know the end, which is booked at its most; the other way round it would be paid twice.
+"""
 
 import hashlib
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -13,7 +18,7 @@ from bot.database.codec import read_notices, to_json
 from bot.domain.answer import Prompt, ToolCall, Usage
 from bot.domain.errors import MemoryFault
 from bot.domain.media import AudioChunk
-from bot.domain.money import PAYING
+from bot.domain.money import PAYING, Book, booked_later
 from bot.domain.role import Role
 from bot.domain.speech import Transcript
 from bot.domain.timeline import Caption, Notice
@@ -42,6 +47,7 @@ _TRANSCRIPT = TypeAdapter(Transcript)
 _USAGES = TypeAdapter(tuple[Usage, ...])
 _USAGE = TypeAdapter(Usage)
 _CALL = TypeAdapter(ToolCall)
+_Item = TypeVar("_Item")
 
 
 class Results(Protocol):
@@ -86,8 +92,9 @@ class _RecordedCaptioner:
                 usages=_USAGES.validate_python(fields["usages"]),
                 notices=_notices(fields["notices"]),
             )
-        batch = await self._captioner.caption(request)
-        await _keep(self._results, PAYING.get().job_id, key, to_json(batch).encode())
+        async with _booked_afterwards():
+            batch = await self._captioner.caption(request)
+            await _keep(self._results, PAYING.get().job_id, key, to_json(batch).encode())
         return batch
 
 
@@ -113,8 +120,9 @@ class _RecordedTranscriber:
                 usages=_USAGES.validate_python(fields["usages"]),
                 notices=_notices(fields["notices"]),
             )
-        piece = await self._transcriber.transcribe(request)
-        await _keep(self._results, PAYING.get().job_id, key, to_json(piece).encode())
+        async with _booked_afterwards():
+            piece = await self._transcriber.transcribe(request)
+            await _keep(self._results, PAYING.get().job_id, key, to_json(piece).encode())
         return piece
 
 
@@ -144,12 +152,17 @@ class _RecordedChatModel:
                 yield _read_item(fields)
             return
         told: list[object] = []
-        async with closing(self._chat.answer(prompt)) as items:
-            async for item in items:
-                told.append({_KINDS[type(item)]: json.loads(to_json(item))})
-                if isinstance(item, AnswerEnd):
-                    await _keep(self._results, account.job_id, key, json.dumps(told).encode())
-                yield item
+        unbooked: list[Book] = []
+        try:
+            async with closing(_unbooked(self._chat.answer(prompt), unbooked)) as items:
+                async for item in items:
+                    told.append({_KINDS[type(item)]: json.loads(to_json(item))})
+                    if isinstance(item, AnswerEnd):
+                        await _keep(self._results, account.job_id, key, json.dumps(told).encode())
+                        await _book(unbooked)
+                    yield item
+        finally:
+            await _book(unbooked)
 
 
 class _RecordedSynthesizer:
@@ -179,16 +192,49 @@ class _RecordedSynthesizer:
             return
         notices: list[Notice] = []
         sound: list[AudioChunk] = []
-        async with closing(self._synthesizer.speak(request)) as items:
-            async for item in items:
-                match item:
-                    case AudioChunk():
-                        sound.append(item)
-                    case Notice():
-                        notices.append(item)
-                    case SpeechEnd():
-                        await _keep(self._results, account.job_id, key, _packed(notices, sound, item.usage))
-                yield item
+        unbooked: list[Book] = []
+        try:
+            async with closing(_unbooked(self._synthesizer.speak(request), unbooked)) as items:
+                async for item in items:
+                    match item:
+                        case AudioChunk():
+                            sound.append(item)
+                        case Notice():
+                            notices.append(item)
+                        case SpeechEnd():
+                            await _keep(self._results, account.job_id, key, _packed(notices, sound, item.usage))
+                            await _book(unbooked)
+                    yield item
+        finally:
+            await _book(unbooked)
+
+
+@asynccontextmanager
+async def _booked_afterwards() -> AsyncGenerator[None]:
+    """What calls in this block cost is booked at its end."""
+    unbooked: list[Book] = []
+    try:
+        with booked_later(unbooked):
+            yield
+    finally:
+        await _book(unbooked)
+
+
+async def _unbooked(stream: AsyncIterator[_Item], unbooked: list[Book]) -> AsyncIterator[_Item]:
+    """A provider's stream; what calls cost that begin before its first item is left in `unbooked`. What is done between
+    two items is none of its business."""
+    async with closing(stream) as items:
+        with booked_later(unbooked):
+            first = await anext(items, None)
+        if first is not None:
+            yield first
+        async for item in items:
+            yield item
+
+
+async def _book(unbooked: list[Book]) -> None:
+    while unbooked:
+        await unbooked.pop(0)()
 
 
 async def _keep(results: Results, job_id: str, key: str, value: bytes) -> None:

@@ -211,7 +211,7 @@ def rows_of(connection: Connection) -> dict[str, dict[str, list[object]]]:
     return found
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0006"])
 async def test_every_older_version_with_rows_comes_up_to_date_and_is_refused_by_itself_then(
     where: Where, tmp_path: Path, revision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

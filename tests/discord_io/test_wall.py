@@ -24,6 +24,8 @@ def refusal(status: int, code: int = 0) -> discord.HTTPException:
         (refusal(400, 160002), "discord_missing_permission"),
         (refusal(403, 50007), "discord_missing_permission"),
         (refusal(403), "discord_missing_permission"),
+        (refusal(403, 200000), "discord_refused"),
+        (refusal(403, 240000), "discord_refused"),
         (refusal(404, 10008), "discord_gone"),
         (refusal(404, 10003), "discord_gone"),
         (refusal(404), "discord_gone"),

@@ -30,8 +30,10 @@ class House:
 
     async def dies_at(self, job_id: str) -> None:
         """As often as may be, the first time with another file as well."""
-        await self.quarantine.check(job_id, HARMLESS)
-        for _ in range(MOST_ATTEMPTS):
+        for attempt in range(MOST_ATTEMPTS):
+            await self.intake.claimed(job_id)
+            if attempt == 0:
+                await self.quarantine.check(job_id, HARMLESS)
             await self.quarantine.check(job_id, POISON)
 
     async def refuses(self, sha256: str) -> bool:
@@ -67,6 +69,36 @@ async def test_what_was_opened_each_time_is_refused_for_a_day(house: House) -> N
     assert await house.count(QuarantineRow) == 0
 
 
+async def test_what_is_opened_several_times_at_one_attempt_is_not_refused(house: House) -> None:
+    """As for another look, or where a clip is there twice; and where it was opened later, but not at each attempt."""
+    for _ in range(MOST_ATTEMPTS):
+        await house.quarantine.check(ask(1).job_id, POISON)  # nobody has begun it
+    await house.intake.claimed(ask(1).job_id)
+    for _ in range(MOST_ATTEMPTS):
+        await house.quarantine.check(ask(1).job_id, POISON)
+    for _ in range(MOST_ATTEMPTS - 1):
+        await house.intake.claimed(ask(1).job_id)
+        for _ in range(MOST_ATTEMPTS):
+            await house.quarantine.check(ask(1).job_id, HARMLESS)
+    await house.intake.gave_up(ask(1).job_id)
+    assert not await house.refuses(POISON)
+    assert not await house.refuses(HARMLESS)
+
+
+async def test_restarts_that_were_meant_are_not_counted(house: House) -> None:
+    job_id = ask(1).job_id
+    for _ in range(MOST_ATTEMPTS):
+        await house.intake.claimed(job_id)
+        for sha256 in (POISON, HARMLESS):
+            await house.quarantine.check(job_id, sha256)
+        await house.intake.handed_back(job_id)
+        await house.intake.claimed(job_id)
+        await house.quarantine.check(job_id, POISON)
+    await house.intake.gave_up(job_id)
+    assert await house.refuses(POISON)
+    assert not await house.refuses(HARMLESS)
+
+
 async def test_a_second_one_prolongs_it(house: House) -> None:
     await house.intake.accept(ask(2), reply_to=None)
     for number in (1, 2):
@@ -89,14 +121,18 @@ async def test_what_was_opened_is_forgotten_with_the_question_and_the_quarantine
     await house.intake.accept(ask(2), reply_to=None)
     await house.dies_at(ask(1).job_id)
     await house.intake.gave_up(ask(1).job_id)
+    await house.intake.claimed(ask(2).job_id)
     await house.quarantine.check(ask(2).job_id, HARMLESS)
+    assert await house.count(OpenedFileRow) == 3
     await Memory(house.database).forget_person(ask(1).asker_id)
     assert await house.count(OpenedFileRow) == 0
     assert await house.refuses(POISON)
 
 
 async def test_gateways_that_die_while_workers_live_prove_nothing(house: House) -> None:
-    await JobTable(house.database).put(Order(ask=ask(1), place=PlaceSettings()))
+    table = JobTable(house.database)
+    await table.put(Order(ask=ask(1), place=PlaceSettings()))
+    await table.claim("a worker", lease_seconds=60)
     await house.dies_at(ask(1).job_id)
     await house.intake.gave_up(ask(1).job_id)
     assert not await house.refuses(POISON)

@@ -9,7 +9,10 @@ import os
 from collections import Counter
 
 import pytest
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.database.tables import JobRow, OpenedFileRow
 from bot.domain.errors import MediaError
 from bot.jobs.order import FAILED_EACH_TIME, MOST_ATTEMPTS, Claim, Outcome, State
 from bot.jobs.quarantine import Quarantine
@@ -140,15 +143,64 @@ async def test_poison_goes_to_the_dead_letters_and_nothing_else_with_it(bench: B
 async def test_what_takes_its_workers_down_is_not_begun_a_fourth_time(bench: Bench) -> None:
     poison, quarantine = await bench.put(1), Quarantine(bench.database)
     for _ in range(MOST_ATTEMPTS):
-        assert await bench.table.claim("gone", lease_seconds=-1) is not None
-        await quarantine.check(poison, "the file it opens")
-        await bench.table.tidy()
+        await dies_at(bench, poison, "the file it opens")
     async with bench.worker(at_once):
         await bench.until(await bench.put(2), State.DONE)
     assert (await bench.standing(poison)).state is State.DEAD
     assert await bench.table.outcome(poison) == Outcome()
     with pytest.raises(MediaError, match="media_quarantined"):
         await quarantine.check("another", "the file it opens")
+
+
+async def test_attempts_that_nobody_died_of_condemn_no_file(bench: Bench) -> None:
+    """The worker was told to stop, something failed that may not repeat, or the worker was too slow for its lease."""
+    for number, way in enumerate(("told to stop", "failed", "too slow"), start=1):
+        job_id = await bench.put(number)
+        claim = await bench.table.claim("alive", lease_seconds=-1)
+        assert claim is not None
+        await Quarantine(bench.database).check(job_id, way)
+        if way == "too slow":
+            await bench.table.tidy()
+            assert not await bench.table.end(claim, "alive", State.DONE, DONE)
+            await bench.table.outlived([job_id])
+        else:
+            assert await bench.table.again(claim, "alive", seconds=0, counts=way == "failed")
+        while (await bench.standing(job_id)).state is not State.DEAD:
+            await dies_at(bench, job_id, "another file" if way == "told to stop" else way)
+        await Quarantine(bench.database).check("another", way)
+
+
+async def test_a_worker_that_was_too_slow_says_that_it_lives(bench: Bench) -> None:
+    job_id, quarantine = await bench.put(1), Quarantine(bench.database)
+    opened = asyncio.Event()
+
+    async def open_it(claim: Claim, report: Report) -> Outcome:
+        await quarantine.check(claim.job_id, "the file it opens")
+        opened.set()
+        return DONE if claim.attempt > 1 else await never(claim, report)
+
+    async with bench.worker(open_it, at_once=1):
+        await asyncio.wait_for(opened.wait(), 30)
+        assert await bench.database.read(_opened) == 1
+        await bench.database.share(lambda session: session.execute(update(JobRow).values(lease_until=JobRow.run_at)))
+        await bench.queues[0].announce(await bench.table.tidy())
+        await bench.until(job_id, State.DONE)
+        async with asyncio.timeout(30):
+            while await bench.database.read(_opened):  # noqa: ASYNC110 - the database tells nobody
+                await asyncio.sleep(0.02)
+
+
+async def dies_at(bench: Bench, job_id: str, sha256: str) -> None:
+    """A worker, while it has a job and a file open."""
+    claim = await bench.table.claim("gone", lease_seconds=-1)
+    assert claim is not None
+    assert claim.job_id == job_id
+    await Quarantine(bench.database).check(job_id, sha256)
+    await bench.table.tidy()
+
+
+async def _opened(session: AsyncSession) -> int | None:
+    return await session.scalar(select(func.count()).select_from(OpenedFileRow))
 
 
 async def test_what_failed_waits_before_it_is_tried_again(bench: Bench) -> None:

@@ -205,6 +205,7 @@ async def _tell(world: World, told: Told) -> None:
     await Steps(world.database).put(waits.job_id, f"key {told.queued}", f"{told.queued}".encode())
     account = Account(job_id=waits.job_id, person_id=told.person, server_id=key.server_id)
     await Ledger(world.database, Caps(), clock=lambda: NOON).reserve(account, role="chat", model="m", usd=0.1)
+    await Intake(world.database).claimed(waits.job_id)
     await Quarantine(world.database, clock=lambda: NOON).check(waits.job_id, f"{told.queued}")
     jobs = JobTable(world.database)
     await jobs.put(Order(ask=waits, place=PlaceSettings()))

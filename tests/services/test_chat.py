@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from bot.database.faults import FULL, fault
 from bot.domain.ask import Ask, AskKind
 from bot.domain.conversation import ConversationKey, PlaceSettings
 from bot.domain.errors import BotError, MediaError
 from bot.domain.timeline import MomentKind, NoticeCode
+from bot.memory.store import Memory
 from bot.pipeline.crew import Crew
 from tests.fakes.providers import (
     KeepingListener,
@@ -54,6 +56,24 @@ async def test_a_second_question_about_a_clip_pays_for_the_answer_only(desk_of: 
     assert "EARLIER asked" in chat.prompts[1].evidence
     assert "frame at 0" in chat.prompts[1].evidence
     assert not list(desk.workspaces.glob("job-*")), "no file is left"
+
+
+async def test_what_was_paid_for_is_answered_with_although_the_disk_is_full(
+    desk_of: DeskOf, red_and_blue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object, **__: object) -> None:
+        raise fault(FULL)
+
+    for name in ("keep_seen", "keep_heard", "keep_turn"):
+        monkeypatch.setattr(Memory, name, full)
+    captioner = ScriptedCaptioner()
+    desk = desk_of(crew_of(captioner=captioner))
+    clip = desk.shelf.put(11, red_and_blue)
+    done = await desk.chat.serve(ask_of(1, clips=(clip,)), HERE, KeepingListener())
+    assert done.text
+    assert captioner.requests
+    assert [notice.code for notice in done.notices] == [NoticeCode.NOT_KEPT]
+    assert not list(desk.workspaces.glob("job-*"))
 
 
 async def test_what_is_known_is_known_after_a_restart_and_not_for_another_model(

@@ -8,15 +8,27 @@ import pytest
 from sqlalchemy import func, select
 
 from bot.database.engine import Database
-from bot.database.tables import StepRow
-from bot.domain.answer import ToolCall
+from bot.database.tables import BookingRow, StepRow
+from bot.domain.answer import Prompt, ToolCall
 from bot.domain.money import Account, paying
+from bot.domain.role import Role
 from bot.domain.sentence import sentence
 from bot.domain.timeline import Notice, NoticeCode
+from bot.jobs.bookings import BookingState, Caps
 from bot.jobs.intake import Intake
+from bot.jobs.ledger import Ledger
 from bot.jobs.steps import Steps
 from bot.pipeline.crew import Crew
-from bot.providers.base import AnswerEnd, CaptionBatch, CaptionRequest, SpeechRequest, TranscriptRequest
+from bot.providers.base import (
+    AnswerEnd,
+    CaptionBatch,
+    CaptionRequest,
+    SpeechEnd,
+    SpeechRequest,
+    TranscriptPiece,
+    TranscriptRequest,
+)
+from bot.services.purse import LedgerPurse
 from bot.services.recorded import recorded
 from tests.databases import SQLITE, only
 from tests.fakes.providers import broken, crew_of
@@ -166,3 +178,64 @@ async def test_what_broke_off_is_not_kept(database: Database) -> None:
         with pytest.raises(type(broken())):
             await crew.captioner.caption(CaptionRequest(frames=frames(1)))
     assert await kept(database) == 0
+
+
+class Paid:
+    """The fakes of a crew, whose calls are paid as the adapters do it: before the last item of a stream goes out."""
+
+    def __init__(self, crew: Crew, purse: LedgerPurse) -> None:
+        self.crew = replace(crew, captioner=self, transcriber=self, chat=self, synthesizer=self)
+        self._inner = crew
+        self._purse = purse
+
+    async def caption(self, request: CaptionRequest) -> CaptionBatch:
+        payment = await self._purse.reserve(role=Role.CAPTIONS, model="m", usd=0.02)
+        batch = await self._inner.captioner.caption(request)
+        await payment.settle(0.01)
+        return batch
+
+    async def transcribe(self, request: TranscriptRequest) -> TranscriptPiece:
+        payment = await self._purse.reserve(role=Role.TRANSCRIPTS, model="m", usd=0.02)
+        piece = await self._inner.transcriber.transcribe(request)
+        await payment.settle(0.01)
+        return piece
+
+    def answer(self, asked: Prompt) -> AsyncIterator[Any]:
+        return self._paid(Role.CHAT, self._inner.chat.answer(asked), AnswerEnd)
+
+    def speak(self, request: SpeechRequest) -> AsyncIterator[Any]:
+        return self._paid(Role.SPEECH, self._inner.synthesizer.speak(request), SpeechEnd)
+
+    async def _paid(self, role: Role, items: AsyncIterator[Any], last: type) -> AsyncIterator[Any]:
+        payment = await self._purse.reserve(role=role, model="m", usd=0.02)
+        async for item in items:
+            if isinstance(item, last):
+                await payment.settle(0.01)
+            yield item
+
+
+class Noting(Steps):
+    """Notes which bookings are open at the moment something is kept."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.open: list[set[str]] = []
+        self._looked = database
+
+    async def put(self, job_id: str, key: str, value: bytes) -> None:
+        await super().put(job_id, key, value)
+        self.open.append({role for role, state in await bookings(self._looked) if state == BookingState.OPEN})
+
+
+async def bookings(database: Database) -> list[tuple[str, str]]:
+    rows = await database.read(lambda session: session.execute(select(BookingRow.role, BookingRow.state)))
+    return [(role, state) for role, state in rows]
+
+
+@pytest.mark.usefixtures("accepted")
+async def test_what_a_call_gave_is_kept_before_it_counts_as_paid(database: Database) -> None:
+    steps = Noting(database)
+    with paying(JOB):
+        await everything(recorded(Paid(crew_of(), LedgerPurse(Ledger(database, Caps()))).crew, steps))
+    assert steps.open == [{"captions"}, {"transcripts"}, {"chat"}, {"speech"}]
+    assert {state for _, state in await bookings(database)} == {BookingState.PAID}

@@ -125,11 +125,11 @@ async def test_what_goes_on_for_whoever_is_kept_out_from_now_on_ends(
     discord: DiscordServer,
     cloud: OpenAIEmulator,
 ) -> None:
-    """What is worked on and what waits; that of others goes on."""
-    async with start(JOBS__MAX_RUNNING=2) as bot:
+    """What is worked on and what waits; that of others goes on, and always that of whoever runs the bot."""
+    async with start(JOBS__MAX_RUNNING=3, JOBS__MAX_RUNNING_PER_SERVER=3) as bot:
         with held(cloud, "answer") as mind:
-            running = [await one.post("@bot one?", to=club.channel("one")) for one in (anna, ben)]
-            await discord.bot.until(lambda: mind.begun["answer"] == 2)
+            running = [await one.post("@bot one?", to=club.channel("one")) for one in (anna, ben, olga)]
+            await discord.bot.until(lambda: mind.begun["answer"] == 3)
             waiting = [await one.post("@bot two?", to=club.channel("two")) for one in (anna, ben)]
             await discord.bot.until(lambda: all(discord.bot.replies(asked) for asked in waiting))
             if way == "blocked":
@@ -139,8 +139,8 @@ async def test_what_goes_on_for_whoever_is_kept_out_from_now_on_ends(
                 await said(olga, "admin reload", general)
             for asked in (running[0], waiting[0]):
                 assert words(await discord.bot.reply(asked)) == "Stopped. Nothing more is spent on this."
-            assert {ask.asker_id for ask in bot.house.desk.in_flight()} == {ben.id}
-        for asked in (running[1], waiting[1]):
+            assert {ask.asker_id for ask in bot.house.desk.in_flight()} == {ben.id, olga.id}
+        for asked in (running[1], running[2], waiting[1]):
             assert words(await discord.bot.reply(asked)) == "It is green."
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -161,6 +163,28 @@ class TestCancel:
             assert (await discord.bot.reply(asked)).content == STOPPED
         again = await anna.post("@bot hello?", to=general)
         assert (await discord.bot.reply(again)).content == ANSWER
+
+
+async def test_a_stop_takes_back_only_attempts_that_were_begun(
+    start: StartBot,
+    discord: DiscordServer,
+    cloud: OpenAIEmulator,
+    club: Guild,
+    anna: Person,
+    ben: Person,
+    tmp_path: Path,
+) -> None:
+    """What waits was perhaps begun by processes that died at it, and that stays known."""
+    with held(cloud, "answer") as mind:
+        async with start(JOBS__MAX_RUNNING=1, JOBS__SHUTDOWN_SECONDS=1):
+            for person in (anna, ben):
+                asked = await person.post("@bot hello?", to=club.channel(f"with {person.name}"))
+                await discord.bot.until(lambda asked=asked: mind.begun["answer"] and discord.bot.replies(asked))
+            with closing(sqlite3.connect(tmp_path / "data" / "kibitz.db")) as database, database:
+                database.execute("UPDATE asks SET attempts = attempts + 2")
+        with closing(sqlite3.connect(tmp_path / "data" / "kibitz.db")) as database:
+            attempts = database.execute("SELECT attempts FROM asks WHERE ask IS NOT NULL").fetchall()
+    assert attempts == [(2,), (2,)]
 
 
 class TestSignals:

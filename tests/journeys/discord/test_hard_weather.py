@@ -3,11 +3,12 @@
 import asyncio
 from collections import Counter
 from contextlib import AsyncExitStack
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
 
-from bot.discord_io import client, patience
+from bot.discord_io import client, desk, patience, unsaid
 from bot.discord_io.client import KibitzClient
 from bot.domain.conversation import MessageRef
 from tests.journeys.discord.conftest import StartBot
@@ -196,6 +197,52 @@ class TestSilence:
             await answered_once(discord, asked)
         assert len(cloud.answers) == 1
 
+    async def test_an_answer_that_took_long_waits_as_long(
+        self,
+        start: StartBot,
+        discord: DiscordServer,
+        cloud: OpenAIEmulator,
+        general: Channel,
+        anna: Person,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        class Later(datetime):
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> datetime:
+                return datetime.now(tz) + timedelta(minutes=20)
+
+        async with start():
+            with held(cloud, "answer") as mind:
+                asked = await anna.post("@bot hello?", to=general)
+                await discord.bot.until(lambda: mind.begun["answer"] and discord.bot.replies(asked))
+                monkeypatch.setattr(desk, "datetime", Later)
+                discord.fail(EDIT, status=503, times=20)
+            await answered_once(discord, asked)
+        assert len(cloud.answers) == 1
+
+    async def test_what_is_never_taken_is_given_up(
+        self,
+        start: StartBot,
+        discord: DiscordServer,
+        cloud: OpenAIEmulator,
+        general: Channel,
+        anna: Person,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        monkeypatch.setattr(unsaid, "WITHIN", timedelta(seconds=0.5))
+        async with start() as bot:
+            with held(cloud, "answer") as mind:
+                asked = await anna.post("@bot hello?", to=general)
+                await discord.bot.until(lambda: mind.begun["answer"] and discord.bot.replies(asked))
+                discord.fail(EDIT, status=503, times=999)
+            await discord.bot.until(lambda: "could not be told" in caplog.text, what="it to be given up")
+            await discord.bot.until(lambda: not bot.house.desk.in_flight())
+            discord.heal()
+            await asyncio.sleep(0.5)  # it looks several times for what is left
+            assert bot.house.desk.in_flight() == ()
+        assert len(discord.bot.messages(general)) == len(cloud.answers) == 1
+
     @pytest.mark.parametrize("is_restarted", [False, True])
     async def test_what_went_wrong_waits_until_discord_takes_it(
         self,
@@ -219,9 +266,41 @@ class TestSilence:
             if is_restarted:
                 await bots.aclose()
                 await bots.enter_async_context(start())
+                asks = 2
+            else:
+                asks = 1
+                await asyncio.sleep(0.5)  # it is tried to say it several times
             discord.heal()
             await answered_once(discord, asked, "has no credit left in this account.")
         assert len(cloud.captions) == 1
+        assert len(cloud.answers) == asks, "what went wrong is not done again to be told"
+
+    async def test_what_is_cancelled_while_an_error_is_told_is_not_begun_again(
+        self,
+        start: StartBot,
+        discord: DiscordServer,
+        cloud: OpenAIEmulator,
+        general: Channel,
+        anna: Person,
+        snap: Path,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(patience, "_PAUSES_SECONDS", (0.05,) * 400)
+        cloud.fail("answers", insufficient_quota(), always=True)
+        async with start():
+            with held(cloud, "look") as mind, caplog.at_level("INFO", "bot.discord_io.desk"):
+                asked = await anna.post("@bot what colour?", snap, to=general)
+                await discord.bot.until(lambda: mind.begun["look"] and discord.bot.replies(asked))
+                discord.fail(EDIT, status=503, times=999)
+                mind.let_go()
+                await discord.bot.until(lambda: ": no_credit" in caplog.text, what="the error to be told")
+            [shown] = discord.bot.replies(asked)
+            await anna.press(shown, "Cancel")
+            discord.heal()
+            await answered_once(discord, asked, "Stopped.")
+            await asyncio.sleep(0.5)  # it looks several times for what could not be said
+            await answered_once(discord, asked, "Stopped.")
 
     @pytest.mark.parametrize("is_lost", [False, True])
     async def test_a_further_message_of_a_command_appears_once(
