@@ -29,7 +29,7 @@ from tests.simulator.openai_server import Delays
 SERVERS, PER_MINUTE = 50, 4
 MINUTES = float(os.environ.get("KIBITZ_LOAD_MINUTES", "2"))
 CHILDREN = int(os.environ.get("KIBITZ_LOAD_CHILDREN", "0"))
-SETTINGS = {"JOBS__MAX_RUNNING": 8, "JOBS__MAX_WAITING": 200, "BUDGET__DAY_USD": 0, "BUDGET__SERVER_DAY_USD": 0}
+SETTINGS = {"JOBS__MAX_RUNNING": 16, "JOBS__MAX_WAITING": 200, "BUDGET__DAY_USD": 0, "BUDGET__SERVER_DAY_USD": 0}
 """What somebody with so many servers would set."""
 QUICK = Delays(caption=0.3, transcript=0.2, first_token=0.2, per_token=0.005)
 
