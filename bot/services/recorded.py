@@ -153,16 +153,13 @@ class _RecordedChatModel:
             return
         told: list[object] = []
         unbooked: list[Book] = []
-        try:
-            async with closing(_unbooked(self._chat.answer(prompt), unbooked)) as items:
-                async for item in items:
-                    told.append({_KINDS[type(item)]: json.loads(to_json(item))})
-                    if isinstance(item, AnswerEnd):
-                        await _keep(self._results, account.job_id, key, json.dumps(told).encode())
-                        await _book(unbooked)
-                    yield item
-        finally:
-            await _book(unbooked)
+        async with _booked_at_the_end(unbooked), closing(_unbooked(self._chat.answer(prompt), unbooked)) as items:
+            async for item in items:
+                told.append({_KINDS[type(item)]: json.loads(to_json(item))})
+                if isinstance(item, AnswerEnd):
+                    await _keep(self._results, account.job_id, key, json.dumps(told).encode())
+                    await _book(unbooked)
+                yield item
 
 
 class _RecordedSynthesizer:
@@ -193,31 +190,38 @@ class _RecordedSynthesizer:
         notices: list[Notice] = []
         sound: list[AudioChunk] = []
         unbooked: list[Book] = []
-        try:
-            async with closing(_unbooked(self._synthesizer.speak(request), unbooked)) as items:
-                async for item in items:
-                    match item:
-                        case AudioChunk():
-                            sound.append(item)
-                        case Notice():
-                            notices.append(item)
-                        case SpeechEnd():
-                            await _keep(self._results, account.job_id, key, _packed(notices, sound, item.usage))
-                            await _book(unbooked)
-                    yield item
-        finally:
-            await _book(unbooked)
+        async with (
+            _booked_at_the_end(unbooked),
+            closing(_unbooked(self._synthesizer.speak(request), unbooked)) as items,
+        ):
+            async for item in items:
+                match item:
+                    case AudioChunk():
+                        sound.append(item)
+                    case Notice():
+                        notices.append(item)
+                    case SpeechEnd():
+                        await _keep(self._results, account.job_id, key, _packed(notices, sound, item.usage))
+                        await _book(unbooked)
+                yield item
+
+
+@asynccontextmanager
+async def _booked_at_the_end(unbooked: list[Book]) -> AsyncGenerator[None]:
+    """However the block ends."""
+    try:
+        yield
+    finally:
+        await _book(unbooked)
 
 
 @asynccontextmanager
 async def _booked_afterwards() -> AsyncGenerator[None]:
     """What calls in this block cost is booked at its end."""
     unbooked: list[Book] = []
-    try:
+    async with _booked_at_the_end(unbooked):
         with booked_later(unbooked):
             yield
-    finally:
-        await _book(unbooked)
 
 
 async def _unbooked(stream: AsyncIterator[_Item], unbooked: list[Book]) -> AsyncIterator[_Item]:
